@@ -1,0 +1,77 @@
+/**
+ * Builds the product, for the machine's own architecture:
+ *
+ *   dist/dualstack.cjs  the program bundled into one file, for hosts that have Node.js
+ *   dist/dualstack      the same as one self-contained executable, for hosts that have not
+ *
+ * The executable is Node.js's single-executable form (https://nodejs.org/api/single-executable-applications.html)
+ * on the Node.js that package.json pins. That is version 24 because the binary of 26 needs libatomic.so.1,
+ * which minimal hosts lack.
+ */
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { build } from 'esbuild';
+import { execaSync } from 'execa';
+import { inject } from 'postject';
+
+const root = import.meta.dirname;
+const dist = `${root}/dist`;
+const version = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')).version;
+
+/** No variable of a runtime's environment may change what the program does; env's -S takes the options apart. */
+const shebang = '#!/usr/bin/env -S -u NODE_OPTIONS node\n';
+
+/** Where Node.js looks for the blob in its own executable, and the mark that says one is there. */
+const blobSection = 'NODE_SEA_BLOB';
+const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+async function bundle() {
+  const result = await build({
+    entryPoints: [`${root}/cmd/main.ts`],
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'eof',
+    define: { 'process.env.DUALSTACK_VERSION': JSON.stringify(version) },
+    write: false,
+  });
+  return result.outputFiles[0].text;
+}
+
+function writeScript(code) {
+  writeFileSync(`${dist}/dualstack.cjs`, shebang + code, { mode: 0o755 });
+}
+
+/** Node.js is stripped of its symbols on the way: 18 MB less to install on every node. */
+async function writeExecutable(code) {
+  const work = `${dist}/.work`;
+  mkdirSync(work, { recursive: true });
+  const [main, config, blob, binary] = ['main.cjs', 'sea.json', 'blob', 'dualstack'].map(
+    (name) => `${work}/${name}`,
+  );
+  writeFileSync(main, code);
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main,
+      output: blob,
+      disableExperimentalSEAWarning: true,
+      useCodeCache: true,
+      execArgvExtension: 'none',
+    }),
+  );
+  execaSync(process.execPath, ['--experimental-sea-config', config]);
+  copyFileSync(process.execPath, binary);
+  chmodSync(binary, 0o755);
+  await inject(binary, blobSection, readFileSync(blob), { sentinelFuse: fuse });
+  renameSync(binary, `${dist}/dualstack`);
+  rmSync(work, { recursive: true });
+}
+
+mkdirSync(dist, { recursive: true });
+const code = await bundle();
+writeScript(code);
+await writeExecutable(code);
+console.log('dist/dualstack, dist/dualstack.cjs: built');

@@ -1,0 +1,165 @@
+/**
+ * The way into every npm script: `node test/run.mjs TASK [ARGUMENTS]`.
+ *
+ * It brings a fresh Debian or Ubuntu machine to where the task can run (Debian packages, npm packages, build),
+ * then goes on under the Node.js that package.json pins. The machine's own Node.js runs this file, and may be
+ * as old as 14: hence no library and no newer syntax here.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Debian's package for each command that a task may need. */
+const packageOf = {
+  ip: 'iproute2',
+  nft: 'nftables',
+  nsenter: 'util-linux',
+  ping: 'iputils-ping',
+  containerd: 'containerd',
+  ctr: 'containerd',
+  runc: 'runc',
+  busybox: 'busybox-static',
+  strace: 'strace',
+  debootstrap: 'debootstrap',
+};
+
+const network = ['ip', 'nft', 'nsenter', 'ping'];
+const runtime = ['containerd', 'ctr', 'runc', 'busybox'];
+
+/** What each task needs, and the commands that it is. `root`: it makes network namespaces. */
+const tasks = {
+  build: { commands: [], root: false, build: true, steps: [] },
+  demo: { commands: network, root: true, build: true, steps: [['test/demo/main.ts']] },
+  test: {
+    commands: network.concat(runtime, ['strace', 'debootstrap']),
+    root: true,
+    build: true,
+    steps: [
+      ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'],
+      ['node_modules/typescript/bin/tsc', '--noEmit'],
+      ['node_modules/ava/entrypoints/cli.js'],
+      ['node_modules/ava/entrypoints/cli.js', '--config', 'test/e2e/ava.config.mjs'],
+    ],
+  },
+  'test:runtimes': {
+    commands: network.concat(runtime),
+    root: true,
+    build: true,
+    steps: [['node_modules/ava/entrypoints/cli.js', '--config', 'test/runtimes/ava.config.mjs']],
+  },
+};
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+function run(command, args, options) {
+  const result = spawnSync(command, args, Object.assign({ cwd: root, stdio: 'inherit' }, options));
+  if (result.error) fail(`${command}: ${result.error.message}`);
+  if (result.status !== 0) process.exit(result.status || 1);
+}
+
+/** Only the system's own folders count: node_modules/.bin, first on npm's PATH, holds an unrelated `nft`. */
+const systemPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+function isInstalled(command) {
+  return systemPath.some((folder) => {
+    try {
+      accessSync(join(folder, command), constants.X_OK);
+      return true;
+    } catch (_) {
+      return false;
+    }
+  });
+}
+
+function installDebianPackages(commands) {
+  const missing = commands.filter((command) => !isInstalled(command));
+  if (missing.length === 0) return;
+  const packages = Array.from(new Set(missing.map((command) => packageOf[command])));
+  if (!isInstalled('apt-get')) {
+    fail(
+      `Missing commands: ${missing.join(', ')}. On Debian they are in ${packages.join(', ')}; install them by hand here.`,
+    );
+  }
+  console.log(`Installing from Debian: ${packages.join(' ')}`);
+  const options = {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: Object.assign({}, process.env, { DEBIAN_FRONTEND: 'noninteractive' }),
+  };
+  run('apt-get', ['update', '-qq'], options);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends'].concat(packages), options);
+}
+
+function pinnedNode() {
+  return join(root, 'node_modules/.bin/node');
+}
+
+/** The lock file's digest is kept beside what was installed from it: the same again is not installed again. */
+function installNpmPackages() {
+  const stamp = join(root, 'node_modules/.installed-from');
+  const digest = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
+  if (done && existsSync(pinnedNode())) return;
+  console.log('Installing npm packages');
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+  if (!existsSync(pinnedNode()))
+    fail(`No pinned Node.js for this architecture (${process.arch}): x64 and arm64 have one.`);
+  writeFileSync(stamp, digest);
+}
+
+function newestIn(path) {
+  if (!statSync(path).isDirectory()) return statSync(path).mtimeMs;
+  return Math.max.apply(
+    null,
+    [statSync(path).mtimeMs].concat(readdirSync(path).map((name) => newestIn(join(path, name)))),
+  );
+}
+
+function buildIfOlder() {
+  const sources = ['cmd', 'conf', 'ipam', 'netns', 'build.mjs', 'package-lock.json'];
+  const built = join(root, 'dist/dualstack');
+  if (
+    existsSync(built) &&
+    statSync(built).mtimeMs >
+      Math.max.apply(
+        null,
+        sources.map((name) => newestIn(join(root, name))),
+      )
+  )
+    return;
+  console.log('Building dist/dualstack');
+  run(pinnedNode(), ['build.mjs']);
+}
+
+const name = process.argv[2];
+const task = tasks[name];
+if (!task) fail(`No task '${name}'. There are: ${Object.keys(tasks).join(', ')}.`);
+if (process.platform !== 'linux') fail('dualstack is for Linux: network namespaces are what it is about.');
+if (task.root && process.getuid() !== 0)
+  fail(`npm run ${name} makes network namespaces, so it needs root. Try: sudo npm run ${name}`);
+installDebianPackages(task.commands);
+installNpmPackages();
+if (task.build) buildIfOlder();
+const inherited = (process.env.PATH || '').split(':').filter((folder) => !folder.includes('node_modules'));
+const path = [dirname(realpathSync(pinnedNode()))].concat(systemPath, inherited).join(':');
+const env = Object.assign({}, process.env, { PATH: path });
+task.steps.forEach((step) => {
+  run(pinnedNode(), step.concat(process.argv.slice(3)), { env });
+});
