@@ -63,9 +63,10 @@ export const check: Verb = async (request, host) => {
   const result = prevResultOf(request.configuration);
   const { mac, addresses } = ownPart(result, attachment);
 
-  const held = new Set(openStore(configuration).held(attachment));
-  const ours = addresses.filter(({ address }) => held.has(formatAddress(address)) || isFrom(pools, address));
-  const unleased = ours.map(({ address }) => formatAddress(address)).filter((address) => !held.has(address));
+  const store = openStore(configuration);
+  const isLeased = (address: Address) => store.holds(attachment, formatAddress(address));
+  const ours = addresses.filter(({ address }) => isLeased(address) || isFrom(pools, address));
+  const unleased = ours.filter(({ address }) => !isLeased(address));
   if (ours.length === 0) throw altered([`no address of ${attachment.ifname} in prevResult is leased here`]);
 
   const namespace = openNamespace(request.environment['CNI_NETNS'] ?? '');
@@ -78,7 +79,8 @@ export const check: Verb = async (request, host) => {
       addresses: ours,
       routes,
     });
-    const problems = [...unleased.map((address) => `the lease of ${address} is missing`), ...wiring];
+    const lost = unleased.map(({ address }) => `the lease of ${formatAddress(address)} is missing`);
+    const problems = [...lost, ...wiring];
     if (problems.length > 0) throw altered(problems);
     return undefined;
   } finally {

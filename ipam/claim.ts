@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { errno } from '../conf/failure.ts';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileMode, folderMode, namesIn } from './files.ts';
 
 /**
  * When a process began, in clock ticks since the boot: with the process ID it names one process of this boot
@@ -33,9 +33,9 @@ function isAlive(owner: string): boolean {
  * @returns whether `action` ran. When it did not, somebody else had the key a moment ago.
  */
 export function withClaim(folder: string, key: string, action: () => void): boolean {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: folderMode });
   const own = `${key}.${process.pid}.${startTime(process.pid)}`;
-  writeFileSync(`${folder}/${own}`, '', { mode: 0o600 });
+  writeFileSync(`${folder}/${own}`, '', { mode: fileMode });
   try {
     if (hasRival(folder, key, own)) return false;
     action();
@@ -50,14 +50,4 @@ function hasRival(folder: string, key: string, own: string): boolean {
   const [dead, alive] = [others.filter((name) => !isAlive(name.slice(key.length + 1))), others.length];
   for (const name of dead) rmSync(`${folder}/${name}`, { force: true });
   return alive > dead.length;
-}
-
-/** The names in a folder; none when there is no folder. */
-export function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

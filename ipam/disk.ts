@@ -1,25 +1,9 @@
-import {
-  appendFileSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { codes, errno, Failure, reason } from '../conf/failure.ts';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { codes, Failure, reason } from '../conf/failure.ts';
 import { digestOf } from './attachment.ts';
-import { namesIn, withClaim } from './claim.ts';
-import {
-  formatEntryHead,
-  formatLease,
-  type IndexEntry,
-  isHeldBy,
-  parseEntry,
-  parseLease,
-} from './lease-file.ts';
+import { contentOf, fileMode, folderMode, linkUnlessThere, namesIn, sleep } from './files.ts';
+import { formatLease, type IndexEntry, isHeldBy, parseLease } from './lease-file.ts';
+import { LeaseIndex } from './lease-index.ts';
 import type { Attachment, LeaseStore, StoredLease } from './store.ts';
 
 /** Where a network's leases are, and when: they end with the boot, as interfaces do. */
@@ -33,8 +17,11 @@ export interface StorePlace {
 /** Judges a lease by what is left of its attachment: true when nothing is. */
 export type IsDead = (attachment: Attachment, netns: string) => boolean;
 
-const folderMode = 0o700;
-const fileMode = 0o600;
+/** An attachment that the store knows, and its namespace's path; undefined when nobody said. */
+export interface KnownAttachment {
+  readonly attachment: Attachment;
+  readonly netns: string | undefined;
+}
 
 /** host-local writes a file right after it made it: one that is empty for longer belongs to nobody. */
 const emptyForMilliseconds = 100;
@@ -42,41 +29,24 @@ const emptyForMilliseconds = 100;
 /** Enough to tell a lease from `lock` and `last_reserved_ip.0`, and quick enough for 60,000 of them. */
 const looksLikeAddress = /^(?:[0-9.]+|[0-9a-f]*:[0-9a-f:]*)$/;
 
-function sleep(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-}
-
-function contentOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (errno(error) === 'ENOENT' || errno(error) === 'EISDIR') return undefined;
-    throw error;
-  }
-}
-
 /**
  * The leases of one network on disk.
  *
- *     <dataDir>/<network>/<address>                             a lease, as host-local has it
- *     <dataDir>/<network>/last_reserved_ip.<n>                  where round robin goes on
- *     <dataDir>/.dualstack/<network>/<boot ID>/<digest>         index: what an attachment has
- *     <dataDir>/.dualstack/<network>/<boot ID>/<digest>.new     a file before it is linked or renamed into place
- *     <dataDir>/.dualstack/<network>/claims/                    who is removing what (claim.ts)
+ *     <dataDir>/<network>/<address>              a lease, as host-local has it
+ *     <dataDir>/<network>/last_reserved_ip.<n>   where round robin goes on
+ *     <dataDir>/.dualstack/<network>/            our index of them (lease-index.ts)
  *
  * Every step leaves a state that the next call understands, so nothing waits and nothing is locked: the index
  * names an address before it is taken, and a lease appears complete, by link(2), or not at all.
  */
 export class DiskStore implements LeaseStore {
   readonly #leases: string;
-  readonly #state: string;
-  readonly #index: string;
+  readonly #index: LeaseIndex;
   readonly #isDead: IsDead;
 
   constructor(place: StorePlace, isDead: IsDead) {
     this.#leases = `${place.dataDir}/${place.network}`;
-    this.#state = `${place.dataDir}/.dualstack/${place.network}`;
-    this.#index = `${this.#state}/${place.bootID}`;
+    this.#index = new LeaseIndex(`${place.dataDir}/.dualstack/${place.network}`, place.bootID);
     this.#isDead = isDead;
   }
 
@@ -90,27 +60,37 @@ export class DiskStore implements LeaseStore {
       this.#prepare();
       const held = this.held(attachment);
       if (held.length > 0) throw alreadyLeased(attachment, held);
-      writeFileSync(this.#entryPath(attachment), formatEntryHead(attachment, netns), { mode: fileMode });
+      this.#index.begin(attachment, netns);
     });
   }
 
   reserve(attachment: Attachment, address: string): boolean {
     return this.#guarded('write', () => {
-      const entry = this.#entryPath(attachment);
-      appendFileSync(entry, `${address}\n`);
-      const scratch = `${entry}.new`;
+      this.#index.append(attachment, address);
+      const scratch = this.#scratchOf(attachment);
       writeFileSync(scratch, formatLease(attachment), { mode: fileMode });
-      const taken = linkUnlessThere(scratch, `${this.#leases}/${address}`);
+      const taken = linkUnlessThere(scratch, this.#pathOf(address));
       rmSync(scratch);
-      if (!taken) appendFileSync(entry, `-${address}\n`);
+      if (!taken) this.#index.append(attachment, `-${address}`);
       return taken;
     });
   }
 
-  /** The addresses that the attachment has. */
+  /** The addresses that the attachment has, as far as the index knows. */
   held(attachment: Attachment): string[] {
-    const entry = this.#entryOf(attachment);
-    return entry ? entry.addresses.filter((address) => this.#holds(attachment, address)) : [];
+    const addresses = this.#index.entryOf(attachment)?.addresses ?? [];
+    return addresses.filter((address) => this.holds(attachment, address));
+  }
+
+  /** Whether the address is leased to the attachment. */
+  holds(attachment: Attachment, address: string): boolean {
+    const holder = this.holderOf(address);
+    return holder !== undefined && isHeldBy(holder, attachment);
+  }
+
+  /** Who has the address; undefined when nobody has, or when the lease cannot be read. */
+  holderOf(address: string): Attachment | undefined {
+    return parseLease(contentOf(this.#pathOf(address)) ?? '');
   }
 
   /** @throws {Failure} code 11 when another call is at it and does not come to an end. */
@@ -120,7 +100,7 @@ export class DiskStore implements LeaseStore {
       this.#prepare();
       if (this.#tracesOf(attachment).length === 0) return;
       for (let tries = 0; tries < 100; tries++) {
-        if (withClaim(this.#claims(), digestOf(attachment), () => this.#remove(attachment))) return;
+        if (this.#index.claimed(attachment, () => this.#remove(attachment))) return;
         sleep(1 + Math.random() * 10);
       }
       throw new Failure(codes.tryAgain, `release ${describe(attachment)}: another call is releasing it`);
@@ -128,14 +108,14 @@ export class DiskStore implements LeaseStore {
   }
 
   lastGiven(position: number): string | undefined {
-    return contentOf(`${this.#leases}/last_reserved_ip.${position}`)?.trim();
+    return contentOf(this.#lastGivenPath(position))?.trim();
   }
 
   remember(attachment: Attachment, position: number, address: string): void {
     this.#guarded('write', () => {
-      const scratch = `${this.#entryPath(attachment)}.new`;
+      const scratch = this.#scratchOf(attachment);
       writeFileSync(scratch, address, { mode: fileMode });
-      renameSync(scratch, `${this.#leases}/last_reserved_ip.${position}`);
+      renameSync(scratch, this.#lastGivenPath(position));
     });
   }
 
@@ -143,42 +123,69 @@ export class DiskStore implements LeaseStore {
     return new Set(namesIn(this.#leases).filter((name) => looksLikeAddress.test(name)));
   }
 
-  /** Every lease that can be read, in no order. Costs what the number of leases costs. */
+  /** Every lease that can be read, in no order. Costs what the number of leases costs, as do those below. */
   list(): StoredLease[] {
     return [...this.taken()].flatMap((address) => {
-      const attachment = this.#holderOf(address);
+      const attachment = this.holderOf(address);
       return attachment ? [{ address, attachment }] : [];
     });
   }
 
+  /** Everybody who has a lease or began one. */
+  known(): KnownAttachment[] {
+    const leased = this.list().map(({ attachment }) => ({ attachment, netns: '' }));
+    const byDigest = new Map(
+      [...leased, ...this.#index.entries()].map((known) => [digestOf(known.attachment), known]),
+    );
+    return [...byDigest.values()].map(({ attachment, netns }) => ({ attachment, netns: netns || undefined }));
+  }
+
+  /** Those whom nothing is left of. */
+  dead(): Attachment[] {
+    const isDead = ({ attachment, netns }: KnownAttachment) =>
+      netns !== undefined && this.#isDead(attachment, netns);
+    return this.known()
+      .filter(isDead)
+      .map(({ attachment }) => attachment);
+  }
+
   reclaim(): boolean {
-    const dead = this.list().filter(({ attachment }) => {
-      const netns = this.#entryOf(attachment)?.netns;
-      return netns !== undefined && this.#isDead(attachment, netns);
+    const dead = this.dead();
+    for (const attachment of dead) this.release(attachment);
+    return this.removeUnreadable() > 0 || dead.length > 0;
+  }
+
+  /** Removes empty, torn and foreign files that have the name of an address. @returns how many. */
+  removeUnreadable(): number {
+    const unreadable = () => [...this.taken()].filter((address) => this.holderOf(address) === undefined);
+    const suspects = new Set(unreadable());
+    if (suspects.size === 0) return 0;
+    sleep(emptyForMilliseconds);
+    const found = unreadable().filter((address) => suspects.has(address));
+    return found.filter((address) => this.#removeUnreadableLease(address)).length;
+  }
+
+  /** Tries whether a lease could be written. @throws {Failure} code 5 when not. */
+  probe(): void {
+    this.#guarded('write', () => {
+      this.#prepare();
+      const scratch = this.#scratchOf({ containerID: `${process.pid}`, ifname: '' });
+      writeFileSync(scratch, 'probe', { mode: fileMode });
+      rmSync(scratch);
     });
-    for (const { attachment } of dead) this.release(attachment);
-    return this.#removeUnreadable() || dead.length > 0;
   }
 
-  #claims(): string {
-    return `${this.#state}/claims`;
+  #pathOf(address: string): string {
+    return `${this.#leases}/${address}`;
   }
 
-  #entryPath(attachment: Attachment): string {
-    return `${this.#index}/${digestOf(attachment)}`;
+  #lastGivenPath(position: number): string {
+    return `${this.#leases}/last_reserved_ip.${position}`;
   }
 
-  #entryOf(attachment: Attachment): IndexEntry | undefined {
-    return parseEntry(contentOf(this.#entryPath(attachment)) ?? '');
-  }
-
-  #holderOf(address: string): Attachment | undefined {
-    return parseLease(contentOf(`${this.#leases}/${address}`) ?? '');
-  }
-
-  #holds(attachment: Attachment, address: string): boolean {
-    const holder = this.#holderOf(address);
-    return holder !== undefined && isHeldBy(holder, attachment);
+  /** Beside the index and not the leases: nobody takes it for one. */
+  #scratchOf(attachment: Attachment): string {
+    return `${this.#index.pathOf(attachment)}.new`;
   }
 
   /** Under the attachment's claim: nobody else removes its files, so none can be another's by now. */
@@ -188,83 +195,53 @@ export class DiskStore implements LeaseStore {
 
   /** The files that are the attachment's: its leases, and then what the index has of it. */
   #tracesOf(attachment: Attachment): string[] {
-    const path = this.#entryPath(attachment);
-    const entry = this.#entryOf(attachment);
+    const entry = this.#index.entryOf(attachment);
     const addresses = entry
       ? entry.addresses.filter((address) => this.#mayHold(attachment, address))
       : this.#scanFor(attachment);
-    const files = [...addresses.map((address) => `${this.#leases}/${address}`), `${path}.new`, path];
-    return files.filter((file) => existsSync(file));
+    const files = [...addresses.map((address) => this.#pathOf(address)), this.#scratchOf(attachment)];
+    return [...files, this.#index.pathOf(attachment)].filter((file) => existsSync(file));
   }
 
   /** Also when the lease cannot be read: the index says whose it is. */
   #mayHold(attachment: Attachment, address: string): boolean {
-    const holder = this.#holderOf(address);
+    const holder = this.holderOf(address);
     return holder === undefined || isHeldBy(holder, attachment);
   }
 
   /** For what the index does not know: made beside us, by host-local, or released before. */
   #scanFor(attachment: Attachment): string[] {
-    return this.list()
-      .filter((lease) => isHeldBy(lease.attachment, attachment))
-      .map((lease) => lease.address);
-  }
-
-  #removeUnreadable(): boolean {
-    const unreadable = () => [...this.taken()].filter((address) => this.#holderOf(address) === undefined);
-    const suspects = new Set(unreadable());
-    if (suspects.size === 0) return false;
-    sleep(emptyForMilliseconds);
-    const found = unreadable().filter((address) => suspects.has(address));
-    return found.some((address) => this.#removeUnreadableLease(address));
+    const leases = this.list().filter((lease) => isHeldBy(lease.attachment, attachment));
+    return leases.map((lease) => lease.address);
   }
 
   #removeUnreadableLease(address: string): boolean {
-    return withClaim(this.#claims(), digestOf({ containerID: '', ifname: address }), () => {
-      if (this.#holderOf(address) === undefined)
-        rmSync(`${this.#leases}/${address}`, { force: true, recursive: true });
+    return this.#index.claimed({ containerID: '', ifname: address }, () => {
+      if (this.holderOf(address) === undefined)
+        rmSync(this.#pathOf(address), { force: true, recursive: true });
     });
   }
 
   /** Makes the folders. The first call of a boot ends the leases of earlier ones, or adopts host-local's. */
   #prepare(): void {
-    const boots = namesIn(this.#state).filter((name) => name !== 'claims');
-    const current = this.#index.slice(this.#state.length + 1);
-    if (!boots.includes(current)) {
-      mkdirSync(this.#leases, { recursive: true, mode: folderMode });
-      mkdirSync(this.#index, { recursive: true, mode: folderMode });
-      if (boots.length === 0) this.#adopt();
-    }
-    for (const boot of boots) if (boot !== current) this.#endBoot(`${this.#state}/${boot}`);
+    mkdirSync(this.#leases, { recursive: true, mode: folderMode });
+    if (this.#index.prepare()) this.#adopt();
+    this.#index.endEarlierBoots((entry) => this.#end(entry));
   }
 
   /** Leases that were there before us enter the index, so that DEL finds them and the next boot ends them. */
   #adopt(): void {
     for (const { attachment, address } of this.list()) {
-      const path = this.#entryPath(attachment);
-      if (!existsSync(path)) writeFileSync(path, formatEntryHead(attachment, ''), { mode: fileMode });
-      appendFileSync(path, `${address}\n`);
+      if (!this.#index.entryOf(attachment)) this.#index.begin(attachment, '');
+      this.#index.append(attachment, address);
     }
-  }
-
-  #endBoot(folder: string): void {
-    for (const name of namesIn(folder)) {
-      const entry = parseEntry(contentOf(`${folder}/${name}`) ?? '');
-      const remove = () => {
-        if (entry) this.#end(entry);
-        rmSync(`${folder}/${name}`, { force: true });
-      };
-      withClaim(this.#claims(), entry ? digestOf(entry.attachment) : name, remove);
-    }
-    removeFolder(folder);
   }
 
   #end(entry: IndexEntry): void {
-    const ofThisBoot = new Set(this.#entryOf(entry.attachment)?.addresses);
-    for (const address of entry.addresses) {
-      if (!ofThisBoot.has(address) && this.#holds(entry.attachment, address)) {
-        rmSync(`${this.#leases}/${address}`, { force: true });
-      }
+    const ofThisBoot = new Set(this.#index.entryOf(entry.attachment)?.addresses);
+    const ended = entry.addresses.filter((address) => !ofThisBoot.has(address));
+    for (const address of ended.filter((address) => this.holds(entry.attachment, address))) {
+      rmSync(this.#pathOf(address), { force: true });
     }
   }
 
@@ -278,25 +255,6 @@ export class DiskStore implements LeaseStore {
         cause: error,
       });
     }
-  }
-}
-
-function linkUnlessThere(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if (errno(error) === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-/** Another call may be ending the same boot: who is last removes the folder. */
-function removeFolder(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch (error) {
-    if (errno(error) !== 'ENOTEMPTY' && errno(error) !== 'ENOENT') throw error;
   }
 }
 

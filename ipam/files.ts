@@ -1,0 +1,48 @@
+import { linkSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { errno } from '../conf/failure.ts';
+
+export const folderMode = 0o700;
+export const fileMode = 0o600;
+
+/** What can be read of a file; undefined for a missing one, a folder, or one that the disk does not give back. */
+export function contentOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The names in a folder; none when there is no folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** link(2): of several that try, one gets the name. @returns whether it was this one. */
+export function linkUnlessThere(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (errno(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Somebody else may be emptying the same folder: who is last removes it. */
+export function removeFolderIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (errno(error) !== 'ENOTEMPTY' && errno(error) !== 'ENOENT') throw error;
+  }
+}
+
+export function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}

@@ -1,0 +1,91 @@
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { digestOf } from './attachment.ts';
+import { withClaim } from './claim.ts';
+import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty } from './files.ts';
+import { formatEntryHead, type IndexEntry, parseEntry } from './lease-file.ts';
+import type { Attachment } from './store.ts';
+
+const claimsFolder = 'claims';
+
+/**
+ * What each attachment of this boot has, found without looking through the leases.
+ *
+ *     <state>/<boot ID>/<digest>        an entry (lease-file.ts)
+ *     <state>/<boot ID>/<digest>.new    a file before it is linked or renamed into place
+ *     <state>/claims/                   who is removing what (claim.ts)
+ */
+export class LeaseIndex {
+  readonly #state: string;
+  readonly #bootID: string;
+
+  constructor(state: string, bootID: string) {
+    this.#state = state;
+    this.#bootID = bootID;
+  }
+
+  /** Where the attachment's entry is, or would be. */
+  pathOf(attachment: Attachment): string {
+    return `${this.#state}/${this.#bootID}/${digestOf(attachment)}`;
+  }
+
+  entryOf(attachment: Attachment): IndexEntry | undefined {
+    return parseEntry(contentOf(this.pathOf(attachment)) ?? '');
+  }
+
+  /** Writes an entry anew, with no address. */
+  begin(attachment: Attachment, netns: string): void {
+    writeFileSync(this.pathOf(attachment), formatEntryHead(attachment, netns), { mode: fileMode });
+  }
+
+  append(attachment: Attachment, line: string): void {
+    appendFileSync(this.pathOf(attachment), `${line}\n`, { mode: fileMode });
+  }
+
+  /** Every entry of this boot, in no order. */
+  entries(): IndexEntry[] {
+    return this.#entriesOf(this.#bootID).flatMap(({ entry }) => entry ?? []);
+  }
+
+  /**
+   * Makes the folder of this boot when it is the first call to.
+   *
+   * @returns whether it is the first call ever, so that nobody has looked at the leases yet.
+   */
+  prepare(): boolean {
+    const boots = this.#boots();
+    if (boots.includes(this.#bootID)) return false;
+    mkdirSync(`${this.#state}/${this.#bootID}`, { recursive: true, mode: folderMode });
+    return boots.length === 0;
+  }
+
+  /** Has `end` finish off each entry of earlier boots, then forgets it. */
+  endEarlierBoots(end: (entry: IndexEntry) => void): void {
+    for (const boot of this.#boots().filter((name) => name !== this.#bootID)) {
+      for (const { name, entry } of this.#entriesOf(boot)) {
+        this.#claimed(entry ? digestOf(entry.attachment) : name, () => {
+          if (entry) end(entry);
+          rmSync(`${this.#state}/${boot}/${name}`, { force: true });
+        });
+      }
+      removeFolderIfEmpty(`${this.#state}/${boot}`);
+    }
+  }
+
+  /** Runs `action` unless another process is removing what is the attachment's. @returns whether it ran. */
+  claimed(attachment: Attachment, action: () => void): boolean {
+    return this.#claimed(digestOf(attachment), action);
+  }
+
+  #claimed(key: string, action: () => void): boolean {
+    return withClaim(`${this.#state}/${claimsFolder}`, key, action);
+  }
+
+  #boots(): string[] {
+    return namesIn(this.#state).filter((name) => name !== claimsFolder);
+  }
+
+  #entriesOf(boot: string): { name: string; entry: IndexEntry | undefined }[] {
+    const folder = `${this.#state}/${boot}`;
+    return namesIn(folder).map((name) => ({ name, entry: parseEntry(contentOf(`${folder}/${name}`) ?? '') }));
+  }
+}
