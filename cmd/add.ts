@@ -1,15 +1,17 @@
-import { type Configuration, parseConfiguration, type Route } from '../conf/configuration.ts';
+import { type Configuration, type Dns, parseConfiguration, type Route } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
 import { type Family, formatAddress, formatCidr, parseCidr } from '../conf/family.ts';
-import { allocate, type Lease } from '../ipam/allocate.ts';
-import { poolsOf } from '../ipam/pool.ts';
-import { type Preference, preferenceOf } from '../ipam/preference.ts';
+import { parseRoutes, parseRuntimeConfig, type RuntimeConfig } from '../conf/runtime.ts';
+import type { Lease } from '../ipam/allocate.ts';
+import type { Attachment } from '../ipam/store.ts';
 import { removePair, wireHost, wirePod } from '../netns/apply.ts';
-import { enableForwarding, requireFamily, uplinkMtu } from '../netns/host.ts';
+import { enableForwarding, uplinkMtu } from '../netns/host.ts';
 import { isOwnNamespace, openNamespace } from '../netns/namespace.ts';
+import type { PairNames } from '../netns/naming.ts';
 import { gatewayFor, type Wiring } from '../netns/plan.ts';
+import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
 import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
-import { type Host, openStore, type Request, type Verb } from './request.ts';
+import type { Host, Request, Verb } from './request.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from './result.ts';
 import { Undo } from './undo.ts';
 
@@ -39,7 +41,7 @@ function defaultRoutes(lease: Lease): Route[] {
   });
 }
 
-function resultOf(wiring: Wiring, sandbox: string, dns: Configuration['dns']): Result {
+function resultOf(wiring: Wiring, sandbox: string, dns: Dns): Result {
   const { names, ifname, mtu, addresses, routes } = wiring;
   return {
     interfaces: [
@@ -55,8 +57,12 @@ function resultOf(wiring: Wiring, sandbox: string, dns: Configuration['dns']): R
       const gw = gatewayFor(route, wiring);
       return gw ? [{ ...route, dst: formatCidr(route.dst), gw: formatAddress(gw) }] : [];
     }),
-    dns: dns ?? {},
+    dns,
   };
+}
+
+function withMac(names: PairNames, mac: string | undefined): PairNames {
+  return mac === undefined ? names : { ...names, podMac: mac };
 }
 
 function rejectOwnNamespace(environment: Environment, path: string): void {
@@ -65,10 +71,45 @@ function rejectOwnNamespace(environment: Environment, path: string): void {
   throw new Failure(codes.ownNamespace, "plugin's netns and netns from CNI_NETNS should not be the same");
 }
 
-function prepareHost(preference: Preference, configuration: Configuration, host: Host): void {
-  for (const { family } of preference.pools) requireFamily(family);
-  if (!configuration.sysctls) return;
-  for (const { family } of preference.pools) for (const change of enableForwarding(family)) host.warn(change);
+function forward(families: readonly Family[], host: Host): void {
+  for (const family of families) for (const change of enableForwarding(family)) host.warn(change);
+}
+
+/** Where the addresses come from: a delegate when the configuration names one, else the built-in pools. */
+function obtainLease(
+  request: Request,
+  configuration: Configuration,
+  attachment: Attachment,
+  host: Host,
+  undo: Undo,
+): Lease | Promise<DelegatedLease> {
+  const type = configuration.ipam?.type;
+  return type === undefined
+    ? lease(request, configuration, attachment, undo)
+    : leaseFromDelegate(type, request, configuration, host, undo);
+}
+
+/** Those of the file; else those of the delegate; else a default route for each family. */
+function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): readonly Route[] {
+  if (configuration.routes) return configuration.routes;
+  const delegated = 'result' in obtained ? parseRoutes(obtained.result.routes) : [];
+  return delegated.length > 0 ? delegated : defaultRoutes(obtained);
+}
+
+/** The capability stands over the file, and that over the delegate. */
+function dnsOf(
+  configuration: Configuration,
+  runtimeConfig: RuntimeConfig,
+  obtained: Lease | DelegatedLease,
+): Dns {
+  const { servers, searches, options } = runtimeConfig.dns ?? {};
+  return {
+    ...('result' in obtained && obtained.result.dns),
+    ...configuration.dns,
+    ...(servers && { nameservers: servers }),
+    ...(searches && { search: searches }),
+    ...(options && { options }),
+  };
 }
 
 /** Reserves, wires and reports; what was done by the time of an error is on the undo stack. */
@@ -78,32 +119,29 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
   const netns = environment['CNI_NETNS'] ?? '';
   const alias = aliasOf(environment);
   const configuration = parseConfiguration(request.configuration);
-  const preference = preferenceOf(configuration, poolsOf(configuration));
-  const mtu = linkMtu(
-    configuration.mtu,
-    preference.pools.map(({ family }) => family),
-  );
+  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
   rejectOwnNamespace(environment, netns);
   const namespace = openNamespace(netns);
   undo.push('close the namespace', namespace.close);
-  prepareHost(preference, configuration, host);
 
-  const store = openStore(configuration);
-  store.begin(attachment, netns);
-  undo.push('release the lease', () => store.release(attachment));
-  const lease = allocate(preference, store, attachment);
-  for (const warning of lease.warnings) host.warn(warning);
+  const obtained = await obtainLease(request, configuration, attachment, host, undo);
+  for (const warning of obtained.warnings) host.warn(warning);
+  const { addresses } = obtained;
+  const families = addresses.map(({ address }) => address.family);
+  const mtu = linkMtu(configuration.mtu, families);
+  if (configuration.sysctls) forward(families, host);
 
-  const routes = configuration.routes ?? defaultRoutes(lease);
+  const routes = routesOf(configuration, obtained);
+  const { ifname } = attachment;
   const wiring = await wireHost(
     host.run,
     attachment,
     namespace.descriptor,
-    (names) => ({ names, ifname: attachment.ifname, mtu, alias, addresses: lease.addresses, routes }),
+    (names) => ({ names: withMac(names, runtimeConfig.mac), ifname, mtu, alias, addresses, routes }),
     () => undo.push('remove the link', () => removePair(host.run, attachment)),
   );
   await wirePod(host.run, attachment, namespace.descriptor, wiring);
-  return resultOf(wiring, netns, configuration.dns);
+  return resultOf(wiring, netns, dnsOf(configuration, runtimeConfig, obtained));
 }
 
 /** ADD (CNI 1.1.0, "ADD: Add container to network, or apply modifications"). */

@@ -1,4 +1,4 @@
-import { parseConfiguration } from '../conf/configuration.ts';
+import { type Configuration, parseConfiguration } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
 import {
   type Address,
@@ -7,11 +7,12 @@ import {
   parseAddress,
   parseInterfaceAddress,
 } from '../conf/family.ts';
-import type { LeasedAddress } from '../ipam/allocate.ts';
+import type { Endpoint } from '../ipam/allocate.ts';
 import { type Pool, poolsOf } from '../ipam/pool.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { inspect } from '../netns/inspect.ts';
 import { openNamespace } from '../netns/namespace.ts';
+import { delegate } from './delegate.ts';
 import { attachmentOf } from './environment.ts';
 import { openStore, type Verb } from './request.ts';
 import { decodeResult, type Result, type ResultInterface } from './result.ts';
@@ -19,7 +20,7 @@ import { decodeResult, type Result, type ResultInterface } from './result.ts';
 /** The part of a result that is about one interface in a container. */
 interface OwnPart {
   readonly mac: string | undefined;
-  readonly addresses: readonly LeasedAddress[];
+  readonly addresses: readonly Endpoint[];
 }
 
 function prevResultOf(configuration: Readonly<Record<string, unknown>>): Result {
@@ -28,7 +29,7 @@ function prevResultOf(configuration: Readonly<Record<string, unknown>>): Result 
   throw new Failure(codes.configuration, 'CHECK needs prevResult, and the configuration has none');
 }
 
-function leasedAddress(text: string, gateway: string | undefined): LeasedAddress | undefined {
+function endpoint(text: string, gateway: string | undefined): Endpoint | undefined {
   const address = parseInterfaceAddress(text)?.address;
   const via = parseAddress(gateway ?? '');
   return address && via ? { address, gateway: via } : undefined;
@@ -41,7 +42,7 @@ function ownPart(result: Result, attachment: Attachment): OwnPart {
   const ips = result.ips.filter((ip) => ip.interface === undefined || isOwn(result.interfaces[ip.interface]));
   return {
     mac: result.interfaces.find(isOwn)?.mac,
-    addresses: ips.flatMap((ip) => leasedAddress(ip.address, ip.gateway) ?? []),
+    addresses: ips.flatMap((ip) => endpoint(ip.address, ip.gateway) ?? []),
   };
 }
 
@@ -55,32 +56,46 @@ function altered(problems: readonly string[]): Failure {
   });
 }
 
+/** The addresses to check, and what is wrong with their leases. */
+interface LeaseCheck {
+  readonly ours: readonly Endpoint[];
+  readonly problems: readonly string[];
+}
+
+function checkLeases(
+  configuration: Configuration,
+  attachment: Attachment,
+  addresses: readonly Endpoint[],
+): LeaseCheck {
+  const pools = poolsOf(configuration);
+  const store = openStore(configuration);
+  const isLeased = ({ address }: Endpoint) => store.holds(attachment, formatAddress(address));
+  const ours = addresses.filter((endpoint) => isLeased(endpoint) || isFrom(pools, endpoint.address));
+  const lost = ours.filter((endpoint) => !isLeased(endpoint));
+  return { ours, problems: lost.map(({ address }) => `the lease of ${formatAddress(address)} is missing`) };
+}
+
 /** CHECK (CNI 1.1.0, "CHECK: Check container's networking is as expected"). */
 export const check: Verb = async (request, host) => {
   const attachment = attachmentOf(request.environment);
   const configuration = parseConfiguration(request.configuration);
-  const pools = poolsOf(configuration);
   const result = prevResultOf(request.configuration);
   const { mac, addresses } = ownPart(result, attachment);
-
-  const store = openStore(configuration);
-  const isLeased = (address: Address) => store.holds(attachment, formatAddress(address));
-  const ours = addresses.filter(({ address }) => isLeased(address) || isFrom(pools, address));
-  const unleased = ours.filter(({ address }) => !isLeased(address));
-  if (ours.length === 0) throw altered([`no address of ${attachment.ifname} in prevResult is leased here`]);
+  const type = configuration.ipam?.type;
+  if (type !== undefined) await delegate(type, 'CHECK', request, host);
+  const leases =
+    type === undefined
+      ? checkLeases(configuration, attachment, addresses)
+      : { ours: addresses, problems: [] };
+  if (leases.ours.length === 0)
+    throw altered([`prevResult has no address of ${attachment.ifname} that is ours`]);
 
   const namespace = openNamespace(request.environment['CNI_NETNS'] ?? '');
   try {
-    const via = new Set(ours.map(({ gateway }) => formatAddress(gateway)));
+    const via = new Set(leases.ours.map(({ gateway }) => formatAddress(gateway)));
     const routes = result.routes.flatMap(({ dst, gw }) => (gw && via.has(gw) ? [{ dst, gw }] : []));
-    const wiring = await inspect(host.run, namespace.descriptor, {
-      attachment,
-      mac,
-      addresses: ours,
-      routes,
-    });
-    const lost = unleased.map(({ address }) => `the lease of ${formatAddress(address)} is missing`);
-    const problems = [...lost, ...wiring];
+    const expected = { attachment, mac, addresses: leases.ours, routes };
+    const problems = [...leases.problems, ...(await inspect(host.run, namespace.descriptor, expected))];
     if (problems.length > 0) throw altered(problems);
     return undefined;
   } finally {

@@ -1,5 +1,6 @@
 import { parseLocator } from '../conf/configuration.ts';
 import { removePair } from '../netns/apply.ts';
+import { delegate, delegateOf } from './delegate.ts';
 import { attachmentOf } from './environment.ts';
 import { openStore, type Verb } from './request.ts';
 
@@ -14,5 +15,7 @@ export const del: Verb = async (request, host) => {
   const store = openStore(parseLocator(request.configuration));
   await removePair(host.run, attachment);
   store.release(attachment);
+  const type = delegateOf(request.configuration);
+  if (type !== undefined) await delegate(type, 'DEL', request, host);
   return undefined;
 };

@@ -1,13 +1,31 @@
+import { basename } from 'node:path';
 import { run } from '../netns/exec.ts';
-import { answer } from './protocol.ts';
+import { add } from './add.ts';
+import { check } from './check.ts';
+import { del } from './del.ts';
+import { gc } from './gc.ts';
+import { ipamHandlers } from './ipam.ts';
+import { answer, type Handlers } from './protocol.ts';
+import { status } from './status.ts';
 import { readStandardInput, write } from './streams.ts';
 import { supportedVersions } from './version.ts';
 
 /** Put in by the build. */
 const version = process.env['DUALSTACK_VERSION'];
 
+/** Under this name the same executable is an IPAM plugin. */
+const ipamName = 'dualstack-ipam';
+
+const handlers: Handlers = { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status };
+
+/** The name that we were called by: of the executable, or of the script that Node.js was given. */
+function isIpam(): boolean {
+  return [process.argv0, process.argv[1] ?? ''].some((path) => basename(path, '.cjs') === ipamName);
+}
+
 function about(): string {
-  return `CNI plugin dualstack ${version}\nCNI protocol versions supported: ${supportedVersions.join(', ')}\n`;
+  const name = isIpam() ? ipamName : 'dualstack';
+  return `CNI plugin ${name} ${version}\nCNI protocol versions supported: ${supportedVersions.join(', ')}\n`;
 }
 
 /** The executable's entry: a runtime's call has CNI_COMMAND set, a person's has not. */
@@ -17,14 +35,15 @@ async function main(): Promise<void> {
     write(2, about());
     return;
   }
-  const { output, status } = await answer(command, {
+  const { output, status: exitStatus } = await answer(command, {
     environment: process.env,
     readInput: readStandardInput,
+    handlers: isIpam() ? ipamHandlers : handlers,
     run,
     warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
   });
   write(1, output);
-  process.exitCode = status;
+  process.exitCode = exitStatus;
 }
 
 main();

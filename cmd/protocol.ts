@@ -1,30 +1,35 @@
 import { codes, Failure, reason } from '../conf/failure.ts';
-import { add } from './add.ts';
-import { check } from './check.ts';
-import { del } from './del.ts';
 import { attachmentOf, type Environment, type Parameter, requireParameters } from './environment.ts';
 import type { Host, Request, Verb } from './request.ts';
 import { isAtLeast, requestedVersion, supportedVersions, versionOf } from './version.ts';
 
-/** One verb of the protocol: what it needs before anything is done, and what does it. */
-interface VerbEntry {
+/** The verbs that act; VERSION is answered here. */
+export type VerbName = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
+
+/** What carries out each verb: there is one set for the plugin, and one for the IPAM plugin. */
+export type Handlers = Readonly<Record<VerbName, Verb>>;
+
+/** What a verb needs before anything is done. */
+interface Rule {
   readonly requires: readonly Parameter[];
   /** The first version of the specification that has it. */
   readonly since: string;
-  readonly tooOld: string;
-  readonly handle: Verb;
 }
 
-const all: readonly Parameter[] = ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'];
+const attachmentParameters: readonly Parameter[] = ['CNI_CONTAINERID', 'CNI_IFNAME', 'CNI_PATH'];
+const allParameters: readonly Parameter[] = ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'];
 
-const verbs: Readonly<Record<string, VerbEntry>> = {
-  ADD: { requires: all, since: '0.1.0', tooOld: '', handle: add },
-  DEL: { requires: all.filter((name) => name !== 'CNI_NETNS'), since: '0.1.0', tooOld: '', handle: del },
-  CHECK: { requires: all, since: '0.4.0', tooOld: 'config version does not allow CHECK', handle: check },
+const rules: Readonly<Record<VerbName, Rule>> = {
+  ADD: { requires: allParameters, since: '0.1.0' },
+  DEL: { requires: attachmentParameters, since: '0.1.0' },
+  CHECK: { requires: allParameters, since: '0.4.0' },
+  GC: { requires: ['CNI_PATH'], since: '1.1.0' },
+  STATUS: { requires: ['CNI_PATH'], since: '1.1.0' },
 };
 
 /** What a call came with, and the way to the outside: injected, for tests. */
 export interface Call extends Host {
+  readonly handlers: Handlers;
   readonly environment: Environment;
   readonly readInput: () => string;
 }
@@ -63,18 +68,25 @@ function answerVersion(call: Call): Record<string, unknown> {
 }
 
 async function answerVerb(
-  entry: VerbEntry,
+  verb: VerbName,
   call: Call,
   spoken: Spoken,
 ): Promise<Record<string, unknown> | undefined> {
-  requireParameters(call.environment, entry.requires);
-  if (entry.requires.includes('CNI_CONTAINERID')) attachmentOf(call.environment);
+  const rule = rules[verb];
+  requireParameters(call.environment, rule.requires);
+  if (rule.requires.includes('CNI_CONTAINERID')) attachmentOf(call.environment);
   const configuration = parseInput(call.readInput());
   const version = versionOf(configuration);
   spoken.version = version;
-  if (!isAtLeast(version, entry.since)) throw new Failure(codes.version, entry.tooOld);
+  if (!isAtLeast(version, rule.since)) {
+    throw new Failure(codes.version, `config version does not allow ${verb}`);
+  }
   const request: Request = { environment: call.environment, version, configuration };
-  return entry.handle(request, call);
+  return call.handlers[verb](request, call);
+}
+
+function isVerb(command: string): command is VerbName {
+  return Object.hasOwn(rules, command);
 }
 
 async function answerCommand(
@@ -83,9 +95,8 @@ async function answerCommand(
   spoken: Spoken,
 ): Promise<Record<string, unknown> | undefined> {
   if (command === 'VERSION') return answerVersion(call);
-  const entry = Object.hasOwn(verbs, command) ? verbs[command] : undefined;
-  if (!entry) throw new Failure(codes.environment, `unknown CNI_COMMAND: ${command.slice(0, 80)}`);
-  return answerVerb(entry, call, spoken);
+  if (isVerb(command)) return answerVerb(command, call, spoken);
+  throw new Failure(codes.environment, `unknown CNI_COMMAND: ${command.slice(0, 80)}`);
 }
 
 /** The version that an error is written in: the caller's as soon as it is known, till then our newest. */

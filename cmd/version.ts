@@ -1,7 +1,15 @@
 import { codes, Failure } from '../conf/failure.ts';
 
 /** The versions of the CNI specification that we speak, oldest first. */
-export const supportedVersions: readonly string[] = ['0.3.1', '0.4.0', '1.0.0'];
+export const supportedVersions: readonly string[] = [
+  '0.1.0',
+  '0.2.0',
+  '0.3.0',
+  '0.3.1',
+  '0.4.0',
+  '1.0.0',
+  '1.1.0',
+];
 
 /** What a configuration without `cniVersion` means. */
 const unnamed = '0.1.0';

@@ -1,7 +1,6 @@
 import * as z from 'zod/mini';
-import { codes, Failure } from './failure.ts';
+import { check } from './check.ts';
 import type { Address, Cidr } from './family.ts';
-import { nearest } from './nearest.ts';
 import * as rules from './rules.ts';
 
 /** Where leases live unless `dataDir` says otherwise: in memory, for they do not outlive the boot. */
@@ -28,9 +27,8 @@ const foreign = {
   prevResult: z.optional(z.unknown()),
 };
 
-const schema = z.strictObject({
-  ...foreign,
-  name,
+/** What decides which addresses a pod gets: the same for the plugin and for the IPAM plugin. */
+const addressing = {
   dataDir: z._default(rules.absolutePath, defaultDataDir),
   podCIDRs: z._default(rules.listOf(rules.cidr, 'CIDRs'), []),
   nodeIPs: z._default(rules.listOf(rules.address, 'IP addresses'), []),
@@ -44,48 +42,41 @@ const schema = z.strictObject({
   exclude: z._default(rules.listOf(rules.cidrOrAddress, 'addresses and CIDRs'), []),
   gateway: z.optional(rules.address),
   gateways: z._default(rules.listOf(rules.address, 'IP addresses'), []),
-  mtu: z.optional(rules.mtu),
   routes: z.optional(rules.listOf(rules.route, 'routes')),
   dns: z.optional(rules.dns),
+};
+
+/** Another plugin that gives the addresses; its other keys are its own. */
+const delegate = z.looseObject(
+  { type: rules.pluginType },
+  { error: () => 'must be an object with the type of an IPAM plugin' },
+);
+
+const schema = z.strictObject({
+  ...foreign,
+  ...addressing,
+  name,
+  ipam: z.optional(delegate),
+  mtu: z.optional(rules.mtu),
   sysctls: z._default(z.boolean({ error: () => 'must be true or false' }), true),
 });
 
+/** Our part of a configuration whose plugin is another one, and we its IPAM plugin. */
+const ipamSchema = z.strictObject({ ...addressing, type: z.string() });
+
 export type Locator = z.output<typeof locator>;
 export type Configuration = z.output<typeof schema>;
+export type Addressing = Omit<z.output<typeof ipamSchema>, 'type'>;
 export type Route = z.output<typeof rules.route>;
 export type RangeSets = z.output<typeof rules.rangeSets>;
 export type Dns = z.output<typeof rules.dns>;
 export type { Address, Cidr };
-
-type Issue = z.core.$ZodIssue;
-
-/** `podCIDRs[1]`, as a person would point at it. */
-function place(path: readonly PropertyKey[]): string {
-  return path
-    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index ? '.' : ''}${String(step)}`))
-    .join('');
-}
 
 function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path.length === 0) return Object.keys(schema.shape);
   const shapes = { routes: rules.route, ranges: rules.range, dns: rules.dns };
   const shape = shapes[String(path[0]) as keyof typeof shapes];
   return shape ? Object.keys(shape.shape) : [];
-}
-
-function sentence(issue: Issue): string {
-  if (issue.code !== 'unrecognized_keys') return `${place(issue.path)} ${issue.message}`;
-  const [key = ''] = issue.keys;
-  const meant = nearest(key, knownKeys(issue.path));
-  const where = issue.path.length > 0 ? ` in ${place(issue.path)}` : '';
-  return `unknown key "${key}"${where}${meant ? `: did you mean "${meant}"?` : ''}`;
-}
-
-function check<T>(shape: { safeParse(input: unknown): z.core.util.SafeParseResult<T> }, input: unknown): T {
-  const outcome = shape.safeParse(input);
-  if (outcome.success) return outcome.data;
-  const sentences = outcome.error.issues.map(sentence);
-  throw new Failure(codes.configuration, `invalid network configuration: ${sentences.join('; ')}`);
 }
 
 /** Keys under `cni.dev/` belong to the specification (CNI 1.1.0, "Deriving request configuration"). */
@@ -99,7 +90,19 @@ function withoutReserved(input: Readonly<Record<string, unknown>>): Record<strin
  * @throws {Failure} code 7, naming each key that is wrong, and the nearest right one for an unknown key.
  */
 export function parseConfiguration(input: Readonly<Record<string, unknown>>): Configuration {
-  return check<Configuration>(schema, withoutReserved(input));
+  return check(schema, withoutReserved(input), '', knownKeys);
+}
+
+/**
+ * The same for the `ipam` object of another plugin's configuration.
+ *
+ * @throws {Failure} code 7.
+ */
+export function parseIpamConfiguration(
+  input: Readonly<Record<string, unknown>>,
+): Addressing & { name: string } {
+  const { name: network } = check(z.object({ name }), input);
+  return { ...check(ipamSchema, input['ipam'], 'ipam', knownKeys), name: network };
 }
 
 /**
@@ -108,5 +111,5 @@ export function parseConfiguration(input: Readonly<Record<string, unknown>>): Co
  * @throws {Failure} code 7 when one of these is wrong.
  */
 export function parseLocator(input: Readonly<Record<string, unknown>>): Locator {
-  return check<Locator>(locator, input);
+  return check(locator, input);
 }

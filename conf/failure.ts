@@ -21,8 +21,6 @@ export const codes = {
   internal: 104,
 } as const;
 
-export type Code = (typeof codes)[keyof typeof codes];
-
 export interface FailureOptions {
   /** What the system answered, and what to do next. */
   readonly details?: string;
@@ -32,11 +30,12 @@ export interface FailureOptions {
 /** What every layer throws when a request cannot be met: it becomes the CNI error on standard output. */
 export class Failure extends Error {
   override readonly name = 'Failure';
-  readonly code: Code;
+  /** One of `codes`, or one that a delegate gave. */
+  readonly code: number;
   readonly details: string;
 
   /** @param message names the operation and the object, without a full stop. */
-  constructor(code: Code, message: string, options: FailureOptions = {}) {
+  constructor(code: number, message: string, options: FailureOptions = {}) {
     super(message, { cause: options.cause });
     this.code = code;
     this.details = options.details ?? '';

@@ -72,7 +72,14 @@ const unsigned = z
   .int({ error: () => mustBeUnsigned })
   .check(z.refine((value) => value >= 0 && value <= 0xffffffff, { error: () => mustBeUnsigned }));
 
-const text = z.string({ error: () => 'must be a string' });
+/** The name of a plugin's executable: never a path. */
+export const pluginType = z
+  .string({ error: () => 'must be the name of a plugin' })
+  .check(
+    z.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, { error: () => 'must be the name of a plugin, not a path' }),
+  );
+
+export const text = z.string({ error: () => 'must be a string' });
 
 /** One entry of `routes`, as in CNI results (CNI 1.1.0, "Success", `routes`). */
 export const route = z.strictObject({

@@ -4,10 +4,16 @@ import { capacity, describePool, type Pool, type Span, spanOf, successor } from 
 import type { Preference } from './preference.ts';
 import type { Attachment, LeaseStore } from './store.ts';
 
-/** One address of a lease, and where it came from. */
-export interface LeasedAddress {
+/** An address of a pod, and what it reaches everything through. */
+export interface Endpoint {
   readonly address: Address;
   readonly gateway: Address;
+}
+
+/** One address of a lease. */
+export interface LeasedAddress extends Endpoint {
+  /** Length of its subnet's prefix, in bits. */
+  readonly prefix: number;
 }
 
 export interface Lease {
@@ -30,7 +36,8 @@ function* candidates(pool: Pool, last: bigint | undefined): Generator<bigint> {
 }
 
 function leased(span: Span, value: bigint): LeasedAddress {
-  return { address: { family: span.subnet.family, value }, gateway: span.gateway };
+  const { family, prefix } = span.subnet;
+  return { address: { family, value }, prefix, gateway: span.gateway };
 }
 
 /** Takes addresses from one pool for one attachment. */
@@ -50,6 +57,23 @@ class Taker {
     if (!span) return undefined;
     const text = this.#pool.family.format(value);
     return this.#store.reserve(this.#attachment, text) ? leased(span, value) : undefined;
+  }
+
+  /** The address that the runtime asked for. @throws {Failure} code 7 outside the pool, code 101 when it is taken. */
+  exactly(requested: Address): LeasedAddress {
+    const text = formatAddress(requested);
+    if (!spanOf(this.#pool, requested.value)) {
+      throw new Failure(
+        codes.configuration,
+        `${text} was asked for, and ${describePool(this.#pool)} does not hand it out`,
+      );
+    }
+    const taken = this.#try(requested.value);
+    if (taken) return taken;
+    throw new Failure(
+      codes.inUse,
+      `${text} was asked for, and ${this.#store.holder(text) ?? 'somebody'} has it`,
+    );
   }
 
   /** The address with this host number, in the first subnet that has it free. */
@@ -93,25 +117,54 @@ function takeFrom(taker: Taker, store: LeaseStore, number: bigint | undefined): 
   return paired ?? taker.nextFree() ?? (store.reclaim() ? taker.nextFree() : undefined);
 }
 
+/** @throws {Failure} code 7 for an address of a family that the pod does not get, and for a second one of one. */
+function rejectMisplaced(requested: readonly Address[], preference: Preference): void {
+  requested.forEach((address, index) => {
+    const text = formatAddress(address);
+    if (!preference.pools.some((pool) => pool.family === address.family)) {
+      throw new Failure(
+        codes.configuration,
+        `${text} was asked for, and the pod gets no ${address.family.name} address`,
+      );
+    }
+    if (requested.slice(0, index).some((other) => other.family === address.family)) {
+      throw new Failure(
+        codes.configuration,
+        `${text} was asked for as a second ${address.family.name} address: a pod gets one`,
+      );
+    }
+  });
+}
+
 /**
  * Gives an attachment one address of each preferred pool. A second family first tries the host number that the
  * first one got (10.244.1.7, fd00:10:244:1::7). A pool that is exhausted first reclaims the provably dead.
  *
+ * @param requested addresses that the runtime asks for, one of a family at most.
  * @throws {Failure} code 100 when a pool has none left; a lenient preference warns instead while another family
- *   has an address. What was taken by then is the caller's to release, with all else that it undoes.
+ *   has an address. Code 7 or 101 for a requested address that cannot be had. What was taken by then is the
+ *   caller's to release, with all else that it undoes.
  */
-export function allocate(preference: Preference, store: LeaseStore, attachment: Attachment): Lease {
+export function allocate(
+  preference: Preference,
+  store: LeaseStore,
+  attachment: Attachment,
+  requested: readonly Address[] = [],
+): Lease {
+  rejectMisplaced(requested, preference);
   const given = new Map<Pool, LeasedAddress>();
   const failures: Failure[] = [];
   let number: bigint | undefined;
   for (const pool of [...preference.pools].sort((a, b) => a.family.bits - b.family.bits)) {
-    const taken = takeFrom(new Taker(pool, store, attachment), store, number);
+    const taker = new Taker(pool, store, attachment);
+    const wanted = requested.find(({ family }) => family === pool.family);
+    const taken = wanted ? taker.exactly(wanted) : takeFrom(taker, store, number);
     if (!taken) {
       failures.push(exhausted(pool));
       continue;
     }
     given.set(pool, taken);
-    store.remember(attachment, pool.position, formatAddress(taken.address));
+    if (!wanted) store.remember(attachment, pool.position, formatAddress(taken.address));
     number ??= hostNumber(pool, taken);
   }
   const [failure] = failures;

@@ -45,9 +45,23 @@ export function withClaim(folder: string, key: string, action: () => void): bool
   }
 }
 
+/** The owner's part of a claim's name. */
+function ownerOf(name: string): string {
+  return name.slice(name.indexOf('.') + 1);
+}
+
+function removeDead(folder: string, names: readonly string[]): number {
+  const dead = names.filter((name) => !isAlive(ownerOf(name)));
+  for (const name of dead) rmSync(`${folder}/${name}`, { force: true });
+  return dead.length;
+}
+
 function hasRival(folder: string, key: string, own: string): boolean {
   const others = namesIn(folder).filter((name) => name !== own && name.startsWith(`${key}.`));
-  const [dead, alive] = [others.filter((name) => !isAlive(name.slice(key.length + 1))), others.length];
-  for (const name of dead) rmSync(`${folder}/${name}`, { force: true });
-  return alive > dead.length;
+  return others.length > removeDead(folder, others);
+}
+
+/** Removes the claims of processes that are no more. */
+export function removeDeadClaims(folder: string): void {
+  removeDead(folder, namesIn(folder));
 }

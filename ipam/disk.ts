@@ -93,6 +93,11 @@ export class DiskStore implements LeaseStore {
     return parseLease(contentOf(this.#pathOf(address)) ?? '');
   }
 
+  holder(address: string): string | undefined {
+    const attachment = this.holderOf(address);
+    return attachment && describe(attachment);
+  }
+
   /** @throws {Failure} code 11 when another call is at it and does not come to an end. */
   release(attachment: Attachment): void {
     this.#guarded('release', () => {
@@ -163,6 +168,15 @@ export class DiskStore implements LeaseStore {
     sleep(emptyForMilliseconds);
     const found = unreadable().filter((address) => suspects.has(address));
     return found.filter((address) => this.#removeUnreadableLease(address)).length;
+  }
+
+  /** Removes what killed calls left and nobody will ask for: nothing may be under way beside it. */
+  tidy(): void {
+    this.#guarded('tidy', () => {
+      if (!existsSync(this.#leases)) return;
+      this.removeUnreadable();
+      this.#index.tidy();
+    });
   }
 
   /** Tries whether a lease could be written. @throws {Failure} code 5 when not. */

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { digestOf } from './attachment.ts';
-import { withClaim } from './claim.ts';
+import { removeDeadClaims, withClaim } from './claim.ts';
 import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty } from './files.ts';
 import { formatEntryHead, type IndexEntry, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
@@ -69,6 +69,14 @@ export class LeaseIndex {
       }
       removeFolderIfEmpty(`${this.#state}/${boot}`);
     }
+  }
+
+  /** Removes torn entries, files that never got to their place, and the claims of dead processes. */
+  tidy(): void {
+    const folder = `${this.#state}/${this.#bootID}`;
+    const torn = this.#entriesOf(this.#bootID).filter(({ entry }) => entry === undefined);
+    for (const { name } of torn) rmSync(`${folder}/${name}`, { force: true });
+    removeDeadClaims(`${this.#state}/${claimsFolder}`);
   }
 
   /** Runs `action` unless another process is removing what is the attachment's. @returns whether it ran. */

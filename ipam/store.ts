@@ -20,6 +20,8 @@ export interface LeaseStore {
   reserve(attachment: Attachment, address: string): boolean;
   /** Gives back what the attachment holds, if it holds anything; what others hold stays. */
   release(attachment: Attachment): void;
+  /** Who has an address, in words. */
+  holder(address: string): string | undefined;
   /** The address that a pool gave last, if it is known: a hint. */
   lastGiven(position: number): string | undefined;
   remember(attachment: Attachment, position: number, address: string): void;

@@ -3,12 +3,16 @@ import type { Attachment } from '../ipam/store.ts';
 import type { Run } from './exec.ts';
 import { setSysctl } from './host.ts';
 import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from './ip.ts';
-import { candidateNames, type PairNames } from './naming.ts';
+import { candidateNames, hostEndPrefix, type PairNames } from './naming.ts';
 import { planHost, planPod, quietSysctls, type Wiring } from './plan.ts';
 
 interface LinkSeen {
   readonly ifname: string;
   readonly address: string;
+}
+
+interface AddressedLink extends LinkSeen {
+  readonly addr_info: readonly { readonly local?: string }[];
 }
 
 function named(links: unknown[], name: string): LinkSeen | undefined {
@@ -115,11 +119,37 @@ async function writeZeros(
 export async function removePair(run: Run, attachment: Attachment): Promise<void> {
   const operation = `remove the link of container ${attachment.containerID}, interface ${attachment.ifname}`;
   for (const { hostEnd } of await ownPairs(run, attachment, operation)) {
-    try {
-      await ipBatch(run, 'host', operation, [`link delete dev ${hostEnd}`]);
-    } catch (error) {
-      // The namespace, or another DEL, took it meanwhile.
-      if (!(error instanceof RefusedLine) || error.answer.kind !== 'absent') throw error;
-    }
+    await deleteLink(run, operation, hostEnd);
   }
+}
+
+async function deleteLink(run: Run, operation: string, name: string): Promise<void> {
+  try {
+    await ipBatch(run, 'host', operation, [`link delete dev ${name}`]);
+  } catch (error) {
+    // The namespace, or another DEL, took it meanwhile.
+    if (!(error instanceof RefusedLine) || error.answer.kind !== 'absent') throw error;
+  }
+}
+
+/**
+ * Removes every pair that carries one of these gateways and is none of these attachments'.
+ *
+ * @throws {Failure} as `removePair`.
+ */
+export async function removePairsBut(
+  run: Run,
+  attachments: readonly Attachment[],
+  gateways: readonly string[],
+): Promise<void> {
+  const operation = 'remove links that belong to nobody';
+  const kept = new Set(attachments.flatMap(candidateNames).map(({ hostEnd }) => hostEnd));
+  const links = (await ipQuery(run, 'host', operation, ['address show type veth'])) as AddressedLink[];
+  const orphans = links.filter(
+    ({ ifname, addr_info }) =>
+      ifname.startsWith(hostEndPrefix) &&
+      !kept.has(ifname) &&
+      addr_info.some(({ local }) => local !== undefined && gateways.includes(local)),
+  );
+  for (const { ifname } of orphans) await deleteLink(run, operation, ifname);
 }

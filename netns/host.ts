@@ -62,18 +62,22 @@ export function uplinkMtu(): number {
   return known.length > 0 ? Math.min(...known) : defaultMtu;
 }
 
-/** @throws {Failure} code 7 when the kernel does not speak a family that pods are to have. */
-export function requireFamily(family: Family): void {
+/** Why pods cannot have a family; undefined when they can. */
+export function unsupported(family: Family): Failure | undefined {
   const switched = { IPv4: undefined, IPv6: '/proc/sys/net/ipv6/conf/all/disable_ipv6' }[family.name];
-  if (!switched || readNumber(switched) === 0) return;
+  if (!switched || readNumber(switched) === 0) return undefined;
   const why = read(switched) === undefined ? 'the kernel has none (ipv6.disable=1)' : `${switched} is 1`;
-  throw new Failure(
+  return new Failure(
     codes.configuration,
     `${family.name} is asked for, and the host has it switched off: ${why}`,
-    {
-      details: `switch it on, or leave ${family.name} out of podCIDRs and ipFamilies`,
-    },
+    { details: `switch it on, or leave ${family.name} out of podCIDRs and ipFamilies` },
   );
+}
+
+/** @throws {Failure} code 7 when pods cannot have a family that they are to have. */
+export function requireFamily(family: Family): void {
+  const failure = unsupported(family);
+  if (failure) throw failure;
 }
 
 /** Writes a value under /proc/sys, unless it is there already. */

@@ -1,5 +1,5 @@
 import { type Address, formatAddress, formatCidr, parseAddress } from '../conf/family.ts';
-import type { LeasedAddress } from '../ipam/allocate.ts';
+import type { Endpoint } from '../ipam/allocate.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { ownPairs } from './apply.ts';
 import type { Run } from './exec.ts';
@@ -17,7 +17,7 @@ export interface Expectation {
   readonly attachment: Attachment;
   /** Of the pod's end; undefined when nobody said. */
   readonly mac: string | undefined;
-  readonly addresses: readonly LeasedAddress[];
+  readonly addresses: readonly Endpoint[];
   readonly routes: readonly ExpectedRoute[];
 }
 

@@ -1,6 +1,6 @@
 import type { Route } from '../conf/configuration.ts';
 import { type Address, formatAddress, formatCidr } from '../conf/family.ts';
-import type { LeasedAddress } from '../ipam/allocate.ts';
+import type { Endpoint } from '../ipam/allocate.ts';
 import { linkLocal, type PairNames } from './naming.ts';
 
 /** Everything that wiring one attachment needs to know. */
@@ -11,7 +11,7 @@ export interface Wiring {
   readonly mtu: number;
   /** For people: the host end's alias. */
   readonly alias: string | undefined;
-  readonly addresses: readonly LeasedAddress[];
+  readonly addresses: readonly Endpoint[];
   /** What the pod routes to; a route without a gateway goes through its family's. */
   readonly routes: readonly Route[];
 }

@@ -1,0 +1,107 @@
+import { accessSync, constants } from 'node:fs';
+import { type Addressing, parseConfiguration } from '../conf/configuration.ts';
+import { codes, Failure } from '../conf/failure.ts';
+import { parseRuntimeConfig } from '../conf/runtime.ts';
+import type { DiskStore } from '../ipam/disk.ts';
+import { capacity, describePool, type Pool, spanOf } from '../ipam/pool.ts';
+import { type Preference, preferenceOf } from '../ipam/preference.ts';
+import { forwardingSwitch, isForwarding, requireFamily } from '../netns/host.ts';
+import { requestedPools } from './addressing.ts';
+import { delegate } from './delegate.ts';
+import type { Environment } from './environment.ts';
+import { openStore, type Request, type Verb } from './request.ts';
+
+/** What ADD starts. */
+const commands = ['ip', 'nsenter', 'tee'];
+
+function notReady(why: string, details = ''): Failure {
+  return new Failure(codes.notAvailable, `not ready: ${why}`, { details });
+}
+
+function isOnPath(command: string, path: string): boolean {
+  return path.split(':').some((folder) => {
+    try {
+      accessSync(`${folder}/${command}`, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function requireCommands(environment: Environment): void {
+  const missing = commands.filter(
+    (command) => !isOnPath(command, environment['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'),
+  );
+  if (missing.length > 0) throw notReady(`missing commands: ${missing.join(', ')}`);
+}
+
+function requireForwarding(pools: readonly Pool[]): void {
+  const off = pools.filter(({ family }) => !isForwarding(family));
+  if (off.length === 0) return;
+  const switches = off.map(({ family }) => forwardingSwitch[family.name]);
+  throw notReady(
+    `the host does not forward ${off.map(({ family }) => family.name).join(' and ')}, and sysctls is false`,
+    `set ${switches.join(' and ')} to 1`,
+  );
+}
+
+/** Counts names alone, unless the pool looks full: a lease of a pod that is gone will be reclaimed. */
+function isExhausted(pool: Pool, store: DiskStore): boolean {
+  const isFrom = (address: string) => {
+    const value = pool.family.parse(address);
+    return value !== undefined && spanOf(pool, value) !== undefined;
+  };
+  const used = [...store.taken()].filter(isFrom);
+  if (BigInt(used.length) < capacity(pool)) return false;
+  return !used.some((address) => store.holderOf(address) === undefined) && store.dead().length === 0;
+}
+
+function requireAddresses(pools: readonly Pool[], isLenient: boolean, store: DiskStore): void {
+  const exhausted = pools.filter((pool) => isExhausted(pool, store));
+  if (exhausted.length === 0 || (isLenient && exhausted.length < pools.length)) return;
+  throw notReady(
+    `no address is left in ${exhausted.map(describePool).join(' and ')}`,
+    'delete pods, or give the node a larger podCIDR',
+  );
+}
+
+/**
+ * Whether the built-in pools could give a pod its addresses now.
+ *
+ * @throws {Failure} saying what is in the way.
+ */
+export function requirePools(configuration: Addressing & { name: string }, request: Request): Preference {
+  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
+  const preference = preferenceOf(configuration, requestedPools(configuration, runtimeConfig));
+  if (!preference.lenient) for (const { family } of preference.pools) requireFamily(family);
+  const store = openStore(configuration);
+  store.probe();
+  requireAddresses(preference.pools, preference.lenient, store);
+  return preference;
+}
+
+/** Whatever would fail an ADD makes the node not ready, and says why in the words of that ADD. */
+export function asNotReady(error: unknown): Failure {
+  if (!(error instanceof Failure) || error.code === codes.notAvailable) throw error;
+  return new Failure(codes.notAvailable, `not ready: ${error.message}`, {
+    details: error.details,
+    cause: error,
+  });
+}
+
+/** STATUS (CNI 1.1.0, "STATUS: Check plugin status"). Starts no process of its own and waits for nothing. */
+export const status: Verb = async (request, host) => {
+  try {
+    const configuration = parseConfiguration(request.configuration);
+    requireCommands(request.environment);
+    const type = configuration.ipam?.type;
+    if (type === undefined) {
+      const { pools } = requirePools(configuration, request);
+      if (!configuration.sysctls) requireForwarding(pools);
+    } else await delegate(type, 'STATUS', request, host);
+    return undefined;
+  } catch (error) {
+    throw asNotReady(error);
+  }
+};
