@@ -44,7 +44,6 @@ function writeScript(code) {
   writeFileSync(`${dist}/dualstack.cjs`, shebang + code, { mode: 0o755 });
 }
 
-/** Node.js is stripped of its symbols on the way: 18 MB less to install on every node. */
 async function writeExecutable(code) {
   const work = `${dist}/.work`;
   mkdirSync(work, { recursive: true });

@@ -1,0 +1,112 @@
+import * as z from 'zod/mini';
+import { codes, Failure } from './failure.ts';
+import type { Address, Cidr } from './family.ts';
+import { nearest } from './nearest.ts';
+import * as rules from './rules.ts';
+
+/** Where leases live unless `dataDir` says otherwise: in memory, for they do not outlive the boot. */
+export const defaultDataDir = '/run/dualstack';
+
+/** The name of a network: it becomes the name of a folder (CNI 1.1.0, "Network configuration format"). */
+const name = z.string({ error: () => 'must be a string' }).check(
+  z.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, {
+    error: () => 'must begin with a letter or digit and go on with those, "_", "." or "-"',
+  }),
+  z.maxLength(255, { error: () => 'must not be longer than 255 characters' }),
+);
+
+/** What DEL needs, and no more: it must succeed whatever has become of the rest of the configuration. */
+const locator = z.object({ name, dataDir: z._default(rules.absolutePath, defaultDataDir) });
+
+/** Keys that the runtime or its library adds, or that every plugin has: not ours to check. */
+const foreign = {
+  cniVersion: z.optional(z.string()),
+  type: z.optional(z.string()),
+  capabilities: z.optional(z.unknown()),
+  runtimeConfig: z.optional(z.unknown()),
+  args: z.optional(z.unknown()),
+  prevResult: z.optional(z.unknown()),
+};
+
+const schema = z.strictObject({
+  ...foreign,
+  name,
+  dataDir: z._default(rules.absolutePath, defaultDataDir),
+  podCIDRs: z._default(rules.listOf(rules.cidr, 'CIDRs'), []),
+  nodeIPs: z._default(rules.listOf(rules.address, 'IP addresses'), []),
+  ipFamilies: z.optional(rules.familyOrder),
+  ipFamilyPolicy: z.optional(
+    z.enum(['SingleStack', 'PreferDualStack', 'RequireDualStack'], {
+      error: () => 'must be "SingleStack", "PreferDualStack" or "RequireDualStack"',
+    }),
+  ),
+  ranges: z.optional(rules.rangeSets),
+  exclude: z._default(rules.listOf(rules.cidrOrAddress, 'addresses and CIDRs'), []),
+  gateway: z.optional(rules.address),
+  gateways: z._default(rules.listOf(rules.address, 'IP addresses'), []),
+  mtu: z.optional(rules.mtu),
+  routes: z.optional(rules.listOf(rules.route, 'routes')),
+  dns: z.optional(rules.dns),
+  sysctls: z._default(z.boolean({ error: () => 'must be true or false' }), true),
+});
+
+export type Locator = z.output<typeof locator>;
+export type Configuration = z.output<typeof schema>;
+export type Route = z.output<typeof rules.route>;
+export type RangeSets = z.output<typeof rules.rangeSets>;
+export type Dns = z.output<typeof rules.dns>;
+export type { Address, Cidr };
+
+type Issue = z.core.$ZodIssue;
+
+/** `podCIDRs[1]`, as a person would point at it. */
+function place(path: readonly PropertyKey[]): string {
+  return path
+    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index ? '.' : ''}${String(step)}`))
+    .join('');
+}
+
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  if (path.length === 0) return Object.keys(schema.shape);
+  const shapes = { routes: rules.route, ranges: rules.range, dns: rules.dns };
+  const shape = shapes[String(path[0]) as keyof typeof shapes];
+  return shape ? Object.keys(shape.shape) : [];
+}
+
+function sentence(issue: Issue): string {
+  if (issue.code !== 'unrecognized_keys') return `${place(issue.path)} ${issue.message}`;
+  const [key = ''] = issue.keys;
+  const meant = nearest(key, knownKeys(issue.path));
+  const where = issue.path.length > 0 ? ` in ${place(issue.path)}` : '';
+  return `unknown key "${key}"${where}${meant ? `: did you mean "${meant}"?` : ''}`;
+}
+
+function check<T>(shape: { safeParse(input: unknown): z.core.util.SafeParseResult<T> }, input: unknown): T {
+  const outcome = shape.safeParse(input);
+  if (outcome.success) return outcome.data;
+  const sentences = outcome.error.issues.map(sentence);
+  throw new Failure(codes.configuration, `invalid network configuration: ${sentences.join('; ')}`);
+}
+
+/** Keys under `cni.dev/` belong to the specification (CNI 1.1.0, "Deriving request configuration"). */
+function withoutReserved(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(input).filter(([key]) => !key.startsWith('cni.dev/')));
+}
+
+/**
+ * Checks a network configuration and makes it a typed object: addresses and CIDRs parsed, defaults in place.
+ *
+ * @throws {Failure} code 7, naming each key that is wrong, and the nearest right one for an unknown key.
+ */
+export function parseConfiguration(input: Readonly<Record<string, unknown>>): Configuration {
+  return check<Configuration>(schema, withoutReserved(input));
+}
+
+/**
+ * Reads only what finds the state of a network: its name and its folder.
+ *
+ * @throws {Failure} code 7 when one of these is wrong.
+ */
+export function parseLocator(input: Readonly<Record<string, unknown>>): Locator {
+  return check<Locator>(locator, input);
+}

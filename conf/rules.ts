@@ -1,0 +1,108 @@
+import * as z from 'zod/mini';
+import { parseAddress, parseCidr, parseInterfaceAddress } from './family.ts';
+
+/** A string that `parse` understands, or an issue that says what it must be. */
+function parsed<T>(mustBe: string, parse: (text: string) => T | undefined) {
+  return z.pipe(
+    z.string({ error: () => `must be ${mustBe}` }),
+    z.transform((text: string, context) => {
+      const value = parse(text);
+      if (value !== undefined) return value;
+      context.issues.push({ code: 'custom', message: `must be ${mustBe}, not "${text}"`, input: text });
+      return z.NEVER;
+    }),
+  );
+}
+
+export const address = parsed('an IP address', parseAddress);
+
+export const cidr = parsed(
+  'a CIDR without host bits, like "10.244.1.0/24" or "fd00:10:244:1::/64"',
+  parseCidr,
+);
+
+/** A single address is the CIDR that holds nothing else. */
+export const cidrOrAddress = parsed('an IP address or a CIDR without host bits', (text) => {
+  const single = parseAddress(text);
+  return single ? { family: single.family, base: single.value, prefix: single.family.bits } : parseCidr(text);
+});
+
+/** As the `ips` capability and `args.cni.ips` have them: the prefix length is optional, and not ours to use. */
+export const requestedAddress = parsed(
+  'an IP address, with or without a prefix length',
+  (text) => parseAddress(text) ?? parseInterfaceAddress(text)?.address,
+);
+
+export function listOf<T extends z.core.$ZodType>(items: T, of: string) {
+  return z.array(items, { error: () => `must be a list of ${of}` });
+}
+
+export const familyName = z.enum(['IPv4', 'IPv6'], { error: () => 'must be "IPv4" or "IPv6"' });
+
+/** Family names, each once. */
+export const familyOrder = listOf(familyName, '"IPv4" and "IPv6"').check(
+  z.minLength(1, { error: () => 'must name a family' }),
+  z.refine((names) => new Set(names).size === names.length, { error: () => 'must name each family once' }),
+);
+
+export const absolutePath = z
+  .string({ error: () => 'must be a path' })
+  .check(
+    z.refine(
+      (path) => /^\/[^\p{Cc}]*$/u.test(path) && path.length < 2048 && !path.split('/').includes('..'),
+      { error: () => 'must be an absolute path without ".."' },
+    ),
+  );
+
+export const mtu = z
+  .int({ error: () => 'must be a whole number of bytes' })
+  .check(
+    z.refine((bytes) => bytes >= 68 && bytes <= 65535, { error: () => 'must be between 68 and 65535 bytes' }),
+  );
+
+/** A unicast MAC address, in lower case. */
+export const mac = parsed('a unicast MAC address like "c2:11:22:33:44:55"', (text) =>
+  /^[0-9a-f][02468ace](?::[0-9a-f]{2}){5}$/i.test(text) && !/^[0:]+$/.test(text)
+    ? text.toLowerCase()
+    : undefined,
+);
+
+const mustBeUnsigned = 'must be a whole number of 32 bits';
+const unsigned = z
+  .int({ error: () => mustBeUnsigned })
+  .check(z.refine((value) => value >= 0 && value <= 0xffffffff, { error: () => mustBeUnsigned }));
+
+const text = z.string({ error: () => 'must be a string' });
+
+/** One entry of `routes`, as in CNI results (CNI 1.1.0, "Success", `routes`). */
+export const route = z.strictObject({
+  dst: cidr,
+  gw: z.optional(address),
+  mtu: z.optional(mtu),
+  advmss: z.optional(unsigned),
+  priority: z.optional(unsigned),
+  table: z.optional(unsigned),
+  scope: z.optional(unsigned),
+});
+
+/** One entry of host-local's `ranges` and of the `ipRanges` capability. */
+export const range = z.strictObject({
+  subnet: cidr,
+  rangeStart: z.optional(address),
+  rangeEnd: z.optional(address),
+  gateway: z.optional(address),
+});
+
+/** The outer list is one for each address that an attachment gets. */
+export const rangeSets = listOf(
+  listOf(range, 'ranges').check(z.minLength(1, { error: () => 'must hold a range' })),
+  'lists of ranges',
+);
+
+/** Resolver settings, with the names that CNI results use. */
+export const dns = z.strictObject({
+  nameservers: z.optional(listOf(text, 'strings')),
+  domain: z.optional(text),
+  search: z.optional(listOf(text, 'strings')),
+  options: z.optional(listOf(text, 'strings')),
+});

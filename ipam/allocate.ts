@@ -1,0 +1,121 @@
+import { codes, Failure } from '../conf/failure.ts';
+import { type Address, formatAddress } from '../conf/family.ts';
+import { capacity, describePool, type Pool, type Span, spanOf, successor } from './pool.ts';
+import type { Preference } from './preference.ts';
+import type { Attachment, LeaseStore } from './store.ts';
+
+/** One address of a lease, and where it came from. */
+export interface LeasedAddress {
+  readonly address: Address;
+  readonly gateway: Address;
+}
+
+export interface Lease {
+  /** In the order in which they are reported. */
+  readonly addresses: readonly LeasedAddress[];
+  readonly warnings: readonly string[];
+}
+
+/** So many taken addresses in a row are tried one by one; after that all taken ones are read at once. */
+const patience = 16;
+
+/** The addresses of a pool, each once, round robin from the one after the last given. */
+function* candidates(pool: Pool, last: bigint | undefined): Generator<bigint> {
+  const start = successor(pool, last);
+  let value = start;
+  do {
+    yield value;
+    value = successor(pool, value);
+  } while (value !== start);
+}
+
+function leased(span: Span, value: bigint): LeasedAddress {
+  return { address: { family: span.subnet.family, value }, gateway: span.gateway };
+}
+
+/** Takes addresses from one pool for one attachment. */
+class Taker {
+  readonly #pool: Pool;
+  readonly #store: LeaseStore;
+  readonly #attachment: Attachment;
+
+  constructor(pool: Pool, store: LeaseStore, attachment: Attachment) {
+    this.#pool = pool;
+    this.#store = store;
+    this.#attachment = attachment;
+  }
+
+  #try(value: bigint): LeasedAddress | undefined {
+    const span = spanOf(this.#pool, value);
+    if (!span) return undefined;
+    const text = this.#pool.family.format(value);
+    return this.#store.reserve(this.#attachment, text) ? leased(span, value) : undefined;
+  }
+
+  /** The address with this host number, in the first subnet that has it free. */
+  withHostNumber(number: bigint): LeasedAddress | undefined {
+    for (const subnet of this.#pool.subnets) {
+      const taken = this.#try(subnet.base + number);
+      if (taken) return taken;
+    }
+    return undefined;
+  }
+
+  nextFree(): LeasedAddress | undefined {
+    const last = this.#store.lastGiven(this.#pool.position);
+    let known: ReadonlySet<string> | undefined;
+    let tried = 0;
+    for (const value of candidates(
+      this.#pool,
+      last === undefined ? undefined : this.#pool.family.parse(last),
+    )) {
+      if (tried++ === patience) known = this.#store.taken();
+      if (known?.has(this.#pool.family.format(value))) continue;
+      const taken = this.#try(value);
+      if (taken) return taken;
+    }
+    return undefined;
+  }
+}
+
+function hostNumber(pool: Pool, given: LeasedAddress): bigint {
+  return given.address.value - (spanOf(pool, given.address.value)?.subnet.base ?? 0n);
+}
+
+function exhausted(pool: Pool): Failure {
+  return new Failure(codes.exhausted, `no ${pool.family.name} address is left in ${describePool(pool)}`, {
+    details: `all ${capacity(pool)} are leased, and none to a pod that is gone: delete pods, or give the node a larger podCIDR`,
+  });
+}
+
+function takeFrom(taker: Taker, store: LeaseStore, number: bigint | undefined): LeasedAddress | undefined {
+  const paired = number === undefined ? undefined : taker.withHostNumber(number);
+  return paired ?? taker.nextFree() ?? (store.reclaim() ? taker.nextFree() : undefined);
+}
+
+/**
+ * Gives an attachment one address of each preferred pool. A second family first tries the host number that the
+ * first one got (10.244.1.7, fd00:10:244:1::7). A pool that is exhausted first reclaims the provably dead.
+ *
+ * @throws {Failure} code 100 when a pool has none left; a lenient preference warns instead while another family
+ *   has an address. What was taken by then is the caller's to release, with all else that it undoes.
+ */
+export function allocate(preference: Preference, store: LeaseStore, attachment: Attachment): Lease {
+  const given = new Map<Pool, LeasedAddress>();
+  const failures: Failure[] = [];
+  let number: bigint | undefined;
+  for (const pool of [...preference.pools].sort((a, b) => a.family.bits - b.family.bits)) {
+    const taken = takeFrom(new Taker(pool, store, attachment), store, number);
+    if (!taken) {
+      failures.push(exhausted(pool));
+      continue;
+    }
+    given.set(pool, taken);
+    store.remember(attachment, pool.position, formatAddress(taken.address));
+    number ??= hostNumber(pool, taken);
+  }
+  const [failure] = failures;
+  if (failure && (!preference.lenient || given.size === 0)) throw failure;
+  const addresses = preference.pools.flatMap((pool) => given.get(pool) ?? []);
+  return { addresses, warnings: [...preference.warnings, ...failures.map(({ message }) => message)] };
+}

@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs';
+
+/** The kernel's name for this boot (random(4)); leases end with it. */
+export function readBootID(path = '/proc/sys/kernel/random/boot_id'): string {
+  try {
+    const id = readFileSync(path, 'utf8').trim();
+    return /^[0-9a-f-]{1,64}$/.test(id) ? id : 'unknown';
+  } catch {
+    return 'unknown';
+  }
+}

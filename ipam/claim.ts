@@ -1,0 +1,63 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { errno } from '../conf/failure.ts';
+
+/**
+ * When a process began, in clock ticks since the boot: with the process ID it names one process of this boot
+ * (proc_pid_stat(5), field 22; the command in field 2 may hold blanks and parentheses).
+ *
+ * @returns undefined when there is no such process.
+ */
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(owner: string): boolean {
+  const [pid = '', started = ''] = owner.split('.');
+  return startTime(Number(pid)) === started;
+}
+
+/**
+ * Runs `action` unless another living process is at work under the same key. Of several that meet, at most one
+ * acts. A file that announces us, named for key and process, is all there is: what a killed process leaves is
+ * recognised as dead, so nothing waits for it.
+ *
+ * Why it is safe: each announces itself before it looks. Of two, the later one to announce sees the other.
+ *
+ * @param folder where claims are announced; made when it is missing.
+ * @param key the object of the action, of letters and digits.
+ * @returns whether `action` ran. When it did not, somebody else had the key a moment ago.
+ */
+export function withClaim(folder: string, key: string, action: () => void): boolean {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const own = `${key}.${process.pid}.${startTime(process.pid)}`;
+  writeFileSync(`${folder}/${own}`, '', { mode: 0o600 });
+  try {
+    if (hasRival(folder, key, own)) return false;
+    action();
+    return true;
+  } finally {
+    rmSync(`${folder}/${own}`, { force: true });
+  }
+}
+
+function hasRival(folder: string, key: string, own: string): boolean {
+  const others = namesIn(folder).filter((name) => name !== own && name.startsWith(`${key}.`));
+  const [dead, alive] = [others.filter((name) => !isAlive(name.slice(key.length + 1))), others.length];
+  for (const name of dead) rmSync(`${folder}/${name}`, { force: true });
+  return alive > dead.length;
+}
+
+/** The names in a folder; none when there is no folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+import type { Attachment } from './store.ts';
+
+/**
+ * The content of a lease file, as host-local writes it (plugins/ipam/host-local/backend/disk):
+ *
+ *     4a1f…9c\r\neth0
+ */
+export function formatLease(attachment: Attachment): string {
+  return `${attachment.containerID}\r\n${attachment.ifname}`;
+}
+
+/** @returns undefined for an empty, torn or foreign file. Before host-local 0.8 the interface was not written. */
+export function parseLease(content: string): Attachment | undefined {
+  const [containerID = '', ifname = ''] = content.trim().split('\r\n');
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(containerID) ? { containerID, ifname } : undefined;
+}
+
+/** Whether a lease is the attachment's; one without an interface belongs to the whole container. */
+export function isHeldBy(holder: Attachment, attachment: Attachment): boolean {
+  return (
+    holder.containerID === attachment.containerID &&
+    (holder.ifname === '' || holder.ifname === attachment.ifname)
+  );
+}
+
+/** What the index knows of an attachment: a hint, held against the lease files. */
+export interface IndexEntry {
+  readonly attachment: Attachment;
+  /** Path of its network namespace; empty when it is not known. */
+  readonly netns: string;
+  /** Addresses that it has, or was about to take when it was stopped. */
+  readonly addresses: readonly string[];
+}
+
+/**
+ * An entry of the index. Lines are only added: an address before it is taken, and again with a minus sign when it
+ * turns out that somebody else has it.
+ *
+ *     {"containerID":"4a1f…9c","ifname":"eth0","netns":"/run/netns/cni-7d…"}
+ *     10.244.1.7
+ *     fd00:10:244:1::7
+ *     -fd00:10:244:1::7
+ *     fd00:10:244:1::8
+ */
+export function formatEntryHead(attachment: Attachment, netns: string): string {
+  return `${JSON.stringify({ ...attachment, netns })}\n`;
+}
+
+/** @returns undefined when the head is torn: nothing was taken under such an entry. */
+export function parseEntry(content: string): IndexEntry | undefined {
+  const [head = '', ...lines] = content.split('\n');
+  const parsed = parseHead(head);
+  if (!parsed) return undefined;
+  const refused = new Set(lines.filter((line) => line.startsWith('-')).map((line) => line.slice(1)));
+  const addresses = lines.filter((line) => line !== '' && !line.startsWith('-') && !refused.has(line));
+  return { ...parsed, addresses: [...new Set(addresses)] };
+}
+
+function parseHead(head: string): Omit<IndexEntry, 'addresses'> | undefined {
+  try {
+    const { containerID, ifname, netns } = JSON.parse(head) as Record<string, unknown>;
+    if (typeof containerID !== 'string' || typeof ifname !== 'string' || typeof netns !== 'string')
+      return undefined;
+    return { attachment: { containerID, ifname }, netns };
+  } catch {
+    return undefined;
+  }
+}

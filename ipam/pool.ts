@@ -1,0 +1,193 @@
+import type { RangeSets } from '../conf/configuration.ts';
+import { codes, Failure } from '../conf/failure.ts';
+import {
+  type Address,
+  type Cidr,
+  contains,
+  type Family,
+  formatAddress,
+  formatCidr,
+  lastOf,
+} from '../conf/family.ts';
+
+/** Addresses from `first` to `last`, both included, that may all be handed out. */
+export interface Span {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly subnet: Cidr;
+  readonly gateway: Address;
+}
+
+/** What one address of an attachment is taken from: a family's spans, none of them empty or overlapping. */
+export interface Pool {
+  readonly family: Family;
+  /** Its place in the configuration: the number in the name of host-local's `last_reserved_ip.<n>`. */
+  readonly position: number;
+  /** As the operator wrote them. */
+  readonly subnets: readonly Cidr[];
+  readonly spans: readonly Span[];
+}
+
+/** What the pools are made from. */
+export interface PoolInput {
+  readonly podCIDRs: readonly Cidr[];
+  readonly ranges?: RangeSets | undefined;
+  readonly exclude: readonly Cidr[];
+  readonly gateway?: Address | undefined;
+  readonly gateways: readonly Address[];
+}
+
+interface Range {
+  readonly subnet: Cidr;
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly gateway: Address;
+}
+
+interface Interval {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+function invalid(message: string): Failure {
+  return new Failure(codes.configuration, `invalid network configuration: ${message}`);
+}
+
+/** The first address of a subnet that is not its network or subnet-router anycast address. */
+function firstHost(subnet: Cidr): Address {
+  const hostBits = subnet.family.bits - subnet.prefix;
+  // RFC 3021 (/31) and RFC 6164 (/127): a link of two has no such addresses; nor has a single one.
+  return { family: subnet.family, value: hostBits > 1 ? subnet.base + 1n : subnet.base };
+}
+
+/** Never handed out: network and broadcast address (IPv4), subnet-router anycast address (RFC 4291, 2.6.1). */
+function reserved(subnet: Cidr): Interval[] {
+  if (subnet.family.bits - subnet.prefix <= 1) return [];
+  const lowest = { first: subnet.base, last: subnet.base };
+  const highest = { first: lastOf(subnet), last: lastOf(subnet) };
+  return subnet.family.name === 'IPv4' ? [lowest, highest] : [lowest];
+}
+
+function gatewayOf(subnet: Cidr, own: Address | undefined, input: PoolInput): Address {
+  const named = [...(own ? [own] : []), ...(input.gateway ? [input.gateway] : []), ...input.gateways];
+  return named.find((gateway) => gateway.family === subnet.family) ?? firstHost(subnet);
+}
+
+function rangeBound(subnet: Cidr, bound: Address | undefined, otherwise: bigint): bigint {
+  if (!bound) return otherwise;
+  if (contains(subnet, bound)) return bound.value;
+  throw invalid(`${formatAddress(bound)} is outside its subnet ${formatCidr(subnet)}`);
+}
+
+type ConfiguredRange = RangeSets[number][number];
+
+function toRange(range: ConfiguredRange, input: PoolInput): Range {
+  const { subnet } = range;
+  const first = rangeBound(subnet, range.rangeStart, subnet.base);
+  const last = rangeBound(subnet, range.rangeEnd, lastOf(subnet));
+  if (first > last) throw invalid(`the range in ${formatCidr(subnet)} ends before it starts`);
+  if (range.gateway && range.gateway.family !== subnet.family) {
+    throw invalid(`gateway ${formatAddress(range.gateway)} is not of the family of ${formatCidr(subnet)}`);
+  }
+  return { subnet, first, last, gateway: gatewayOf(subnet, range.gateway, input) };
+}
+
+/** What is left of an interval when others are taken out of it. */
+function subtract(interval: Interval, taken: readonly Interval[]): Interval[] {
+  return taken.reduce<Interval[]>(
+    (left, out) =>
+      left.flatMap((piece) => {
+        if (out.last < piece.first || out.first > piece.last) return [piece];
+        const below = { first: piece.first, last: out.first - 1n };
+        const above = { first: out.last + 1n, last: piece.last };
+        return [below, above].filter(({ first, last }) => first <= last);
+      }),
+    [interval],
+  );
+}
+
+function toSpans(range: Range, ranges: readonly Range[], excluded: readonly Cidr[]): Span[] {
+  const gateways = ranges.map(({ gateway }) => ({ first: gateway.value, last: gateway.value }));
+  const others = excluded.map((cidr) => ({ first: cidr.base, last: lastOf(cidr) }));
+  const taken = [...reserved(range.subnet), ...gateways, ...others];
+  return subtract(range, taken).map(({ first, last }) => ({
+    first,
+    last,
+    subnet: range.subnet,
+    gateway: range.gateway,
+  }));
+}
+
+function rejectOverlaps(ranges: readonly Range[]): void {
+  const sorted = [...ranges].sort((a, b) => (a.first < b.first ? -1 : 1));
+  sorted.slice(1).forEach((range, index) => {
+    const before = sorted[index];
+    if (before && range.first <= before.last) {
+      throw invalid(`${formatCidr(before.subnet)} and ${formatCidr(range.subnet)} overlap`);
+    }
+  });
+}
+
+function toPool(family: Family, position: number, ranges: readonly Range[], input: PoolInput): Pool {
+  rejectOverlaps(ranges);
+  const excluded = input.exclude.filter((cidr) => cidr.family === family);
+  const subnets = ranges.map((range) => range.subnet);
+  const spans = ranges.flatMap((range) => toSpans(range, ranges, excluded));
+  if (spans.length === 0) {
+    const reason = 'too small: no address is left for a pod';
+    throw invalid(`${subnets.map(formatCidr).join(', ')} is ${reason}`);
+  }
+  return { family, position, subnets, spans };
+}
+
+/** The families in the order in which the operator first names them. */
+function namedOrder(subnets: readonly Cidr[]): Family[] {
+  return [...new Set(subnets.map((subnet) => subnet.family))];
+}
+
+/**
+ * One pool for each family that has a range, in the order of the configuration. Nothing is enumerated: a /64
+ * costs what a /24 costs.
+ *
+ * @throws {Failure} code 7 for overlapping or empty ranges, and for bounds outside their subnet.
+ */
+export function poolsOf(input: PoolInput): Pool[] {
+  const ofPodCIDRs = input.podCIDRs.map((subnet) => ({ subnet }));
+  const configured: readonly ConfiguredRange[] = input.ranges?.length ? input.ranges.flat() : ofPodCIDRs;
+  const order = namedOrder(configured.map(({ subnet }) => subnet));
+  const ranges = configured.map((range) => toRange(range, input));
+  return order.map((family, position) =>
+    toPool(
+      family,
+      position,
+      ranges.filter((range) => range.subnet.family === family),
+      input,
+    ),
+  );
+}
+
+/** How many addresses the pool hands out. */
+export function capacity(pool: Pool): bigint {
+  return pool.spans.reduce((sum, span) => sum + span.last - span.first + 1n, 0n);
+}
+
+/** The span that an address is handed out from; undefined when it never is. */
+export function spanOf(pool: Pool, value: bigint): Span | undefined {
+  return pool.spans.find((span) => value >= span.first && value <= span.last);
+}
+
+/** The address after this one, round robin; the first one after none, or after one that has left the pool. */
+export function successor(pool: Pool, value: bigint | undefined): bigint {
+  const lowest = pool.spans[0]?.first ?? 0n;
+  if (value === undefined) return lowest;
+  const index = pool.spans.findIndex((span) => value >= span.first && value <= span.last);
+  const span = pool.spans[index];
+  if (span && value < span.last) return value + 1n;
+  if (span) return pool.spans[index + 1]?.first ?? lowest;
+  return pool.spans.find((next) => next.first > value && value >= next.subnet.base)?.first ?? lowest;
+}
+
+/** The pool for messages: its subnets and its size. */
+export function describePool(pool: Pool): string {
+  return `${pool.subnets.map(formatCidr).join(', ')} (${capacity(pool)} addresses)`;
+}

@@ -1,0 +1,125 @@
+import { codes, Failure } from '../conf/failure.ts';
+import type { Attachment } from '../ipam/store.ts';
+import type { Run } from './exec.ts';
+import { setSysctl } from './host.ts';
+import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from './ip.ts';
+import { candidateNames, type PairNames } from './naming.ts';
+import { planHost, planPod, quietSysctls, type Wiring } from './plan.ts';
+
+interface LinkSeen {
+  readonly ifname: string;
+  readonly address: string;
+}
+
+function named(links: unknown[], name: string): LinkSeen | undefined {
+  return (links as LinkSeen[]).find((link) => link.ifname === name);
+}
+
+/** The attachment's own links: those that have both a name and a MAC address of its. */
+export async function ownPairs(run: Run, attachment: Attachment, operation: string): Promise<PairNames[]> {
+  const candidates = candidateNames(attachment);
+  const questions = candidates.map(({ hostEnd }) => `link show dev ${hostEnd}`);
+  const links = await ipQuery(run, 'host', operation, questions);
+  return candidates.filter(({ hostEnd, hostMac }) => named(links, hostEnd)?.address === hostMac);
+}
+
+/** Whether a link that is not the attachment's has the name: a collision of hashes. */
+async function isForeign(run: Run, names: PairNames, operation: string): Promise<boolean> {
+  const link = named(
+    await ipQuery(run, 'host', operation, [`link show dev ${names.hostEnd}`]),
+    names.hostEnd,
+  );
+  return link !== undefined && link.address !== names.hostMac;
+}
+
+/**
+ * Makes the veth pair and sets up the host's end.
+ *
+ * @param plan makes the wiring for these names.
+ * @param made is called once there may be a pair of ours, also before an error.
+ * @returns the wiring that was applied.
+ */
+export async function wireHost(
+  run: Run,
+  attachment: Attachment,
+  descriptor: number,
+  plan: (names: PairNames) => Wiring,
+  made: () => void,
+): Promise<Wiring> {
+  const operation = `wire ${attachment.ifname} of container ${attachment.containerID}`;
+  for (const names of candidateNames(attachment)) {
+    const wiring = plan(names);
+    const refused = await makePair(run, descriptor, operation, wiring).then(made, (error: unknown) => {
+      if (isPairRefused(error)) return error;
+      made();
+      throw error;
+    });
+    if (!refused) {
+      for (const path of quietSysctls(wiring, wiring.names.hostEnd, false)) setSysctl(path, '0');
+      return wiring;
+    }
+    if (!(await isForeign(run, wiring.names, operation))) throw interfaceExists(wiring, operation, refused);
+  }
+  throw new Failure(codes.wiring, `${operation}: other links have all names that it could have`);
+}
+
+/** On the host, with the pod's namespace at hand for the pair's other end. */
+function makePair(run: Run, descriptor: number, operation: string, wiring: Wiring): Promise<void> {
+  return ipBatch((command) => run({ ...command, descriptor }), 'host', operation, planHost(wiring));
+}
+
+function isPairRefused(error: unknown): error is RefusedLine {
+  return error instanceof RefusedLine && error.line.startsWith('link add') && error.answer.kind === 'exists';
+}
+
+function interfaceExists(wiring: Wiring, operation: string, cause: RefusedLine): Failure {
+  const which = `${wiring.ifname} in the pod or ${wiring.names.hostEnd} on the host`;
+  return new Failure(codes.wiring, `${operation}: the interface is there already: ${which}`, {
+    details: `${cause.answer.text}: DEL the attachment first`,
+    cause,
+  });
+}
+
+/** Sets up the pod's end, which the pair brought there. */
+export async function wirePod(
+  run: Run,
+  attachment: Attachment,
+  descriptor: number,
+  wiring: Wiring,
+): Promise<void> {
+  const operation = `wire ${attachment.ifname} of container ${attachment.containerID}`;
+  await writeZeros(run, descriptor, operation, quietSysctls(wiring, wiring.ifname, true));
+  await ipBatch(run, descriptor, operation, planPod(wiring));
+}
+
+/** /proc/sys shows the settings of whoever looks: only a process in the pod's namespace can write the pod's. */
+async function writeZeros(
+  run: Run,
+  descriptor: number,
+  operation: string,
+  paths: readonly string[],
+): Promise<void> {
+  if (paths.length === 0) return;
+  try {
+    await run(placed({ program: 'tee', args: paths, input: '0' }, descriptor));
+  } catch (error) {
+    throw commandFailure(operation, error);
+  }
+}
+
+/**
+ * Removes the attachment's pair, with all addresses, routes and neighbours on it. No pair is no error.
+ *
+ * @throws {Failure} code 11 when the kernel is busy, 102 when it refuses.
+ */
+export async function removePair(run: Run, attachment: Attachment): Promise<void> {
+  const operation = `remove the link of container ${attachment.containerID}, interface ${attachment.ifname}`;
+  for (const { hostEnd } of await ownPairs(run, attachment, operation)) {
+    try {
+      await ipBatch(run, 'host', operation, [`link delete dev ${hostEnd}`]);
+    } catch (error) {
+      // The namespace, or another DEL, took it meanwhile.
+      if (!(error instanceof RefusedLine) || error.answer.kind !== 'absent') throw error;
+    }
+  }
+}

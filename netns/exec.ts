@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+
+/** A program to start. The only way from here to one is an argument list: there is no shell. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** For its standard input. */
+  readonly input?: string;
+  /** A file descriptor of ours that it gets as its descriptor 3. */
+  readonly descriptor?: number;
+  /** Replaces our environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds until it is killed. */
+  readonly deadline?: number;
+}
+
+export interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts a program and waits for it. Tests stand in for this one function. */
+export type Run = (command: Command) => Promise<Output>;
+
+/** A kernel or a firewall that is busy answers within this, or the runtime is told to try again. */
+export const defaultDeadline = 10_000;
+
+/** Why a program did not do its work. */
+export type Outcome =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'not started'; readonly errno: string }
+  | { readonly kind: 'late'; readonly milliseconds: number }
+  | { readonly kind: 'killed'; readonly signal: string }
+  | { readonly kind: 'failed'; readonly status: number };
+
+function sentence(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'missing':
+      return 'no such command';
+    case 'not started':
+      return `cannot be started: ${outcome.errno}`;
+    case 'late':
+      return `no answer within ${outcome.milliseconds / 1000} s`;
+    case 'killed':
+      return `killed by ${outcome.signal}`;
+    case 'failed':
+      return `exit status ${outcome.status}`;
+  }
+}
+
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly command: Command;
+  readonly outcome: Outcome;
+  readonly stdout: string;
+  readonly stderr: string;
+
+  constructor(command: Command, outcome: Outcome, output: Output, cause?: unknown) {
+    super(`${command.program}: ${sentence(outcome)}`, { cause });
+    this.command = command;
+    this.outcome = outcome;
+    this.stdout = output.stdout;
+    this.stderr = output.stderr;
+  }
+}
+
+/**
+ * The one place that starts processes. node:child_process itself, for this is on the way of every pod: the first
+ * call of execa costs 25 ms more than this one, about as much as Node.js needs to start.
+ *
+ * @throws {CommandError} when the program is missing, late, killed, or ends with a status other than 0.
+ */
+export const run: Run = (command) =>
+  new Promise((resolve, reject) => {
+    const output = { stdout: '', stderr: '' };
+    const deadline = command.deadline ?? defaultDeadline;
+    const child = spawn(command.program, command.args, {
+      stdio: ['pipe', 'pipe', 'pipe', ...(command.descriptor === undefined ? [] : [command.descriptor])],
+      ...(command.env && { env: command.env }),
+      timeout: deadline,
+      killSignal: 'SIGKILL',
+    });
+    const fail = (outcome: Outcome, cause?: unknown) =>
+      reject(new CommandError(command, outcome, output, cause));
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      const missing = error.code === 'ENOENT';
+      fail(
+        missing ? { kind: 'missing' } : { kind: 'not started', errno: error.code ?? error.message },
+        error,
+      );
+    });
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      output.stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      output.stderr += text;
+    });
+    child.on('close', (status, signal) => {
+      if (status === 0) resolve(output);
+      else if (signal === 'SIGKILL' && child.killed) fail({ kind: 'late', milliseconds: deadline });
+      else if (signal) fail({ kind: 'killed', signal });
+      else fail({ kind: 'failed', status: status ?? -1 });
+    });
+    // A program that ends before it has read all gives EPIPE here; its status says why.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(command.input ?? '');
+  });

@@ -1,0 +1,136 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { codes, errno, Failure, reason } from '../conf/failure.ts';
+import type { Family } from '../conf/family.ts';
+
+/** The kernel's own when nothing on the host says otherwise: Ethernet's. */
+const defaultMtu = 1500;
+
+/** Flags of /proc/net/ipv6_route (include/uapi/linux/ipv6_route.h, route.h). */
+const routeUp = 0x1;
+const routeFromAdvertisement = 0x40000;
+
+const nowhere = '0'.repeat(32);
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function readNumber(path: string): number | undefined {
+  const text = read(path)?.trim();
+  return text ? Number(text) : undefined;
+}
+
+function rows(path: string): string[][] {
+  const lines = (read(path) ?? '').split('\n');
+  return lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields.length > 1);
+}
+
+interface DefaultRoute {
+  readonly device: string;
+  readonly advertised: boolean;
+}
+
+/**
+ * The host's default routes, from the kernel's tables of our own network namespace (proc_pid_net(5)):
+ *
+ *     eth0  00000000  010200C0  0003  0 0 0  00000000  0 0 0
+ *     000…000 00 000…000 00 fe80…01 00000400 00000001 00000000 00450003 eth0
+ */
+function defaultRoutes(): DefaultRoute[] {
+  const ipv4 = rows('/proc/net/route')
+    .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
+    .map(([device = '']) => ({ device, advertised: false }));
+  const ipv6 = rows('/proc/net/ipv6_route')
+    .map((fields) => ({ fields, flags: Number.parseInt(fields[8] ?? '0', 16), device: fields[9] ?? '' }))
+    .filter(({ fields, flags }) => fields[0] === nowhere && fields[1] === '00' && (flags & routeUp) !== 0)
+    .map(({ flags, device }) => ({ device, advertised: (flags & routeFromAdvertisement) !== 0 }));
+  return [...ipv4, ...ipv6].filter(({ device }) => device !== 'lo');
+}
+
+/** In bytes. /proc/sys is always that of our network namespace; /sys is that of whoever mounted it. */
+function mtuOf(device: string): number | undefined {
+  return readNumber(`/proc/sys/net/ipv6/conf/${device}/mtu`) ?? readNumber(`/sys/class/net/${device}/mtu`);
+}
+
+/** The smallest MTU of the devices that carry a default route, in bytes. */
+export function uplinkMtu(): number {
+  const known = defaultRoutes().flatMap(({ device }) => mtuOf(device) ?? []);
+  return known.length > 0 ? Math.min(...known) : defaultMtu;
+}
+
+/** @throws {Failure} code 7 when the kernel does not speak a family that pods are to have. */
+export function requireFamily(family: Family): void {
+  const switched = { IPv4: undefined, IPv6: '/proc/sys/net/ipv6/conf/all/disable_ipv6' }[family.name];
+  if (!switched || readNumber(switched) === 0) return;
+  const why = read(switched) === undefined ? 'the kernel has none (ipv6.disable=1)' : `${switched} is 1`;
+  throw new Failure(
+    codes.configuration,
+    `${family.name} is asked for, and the host has it switched off: ${why}`,
+    {
+      details: `switch it on, or leave ${family.name} out of podCIDRs and ipFamilies`,
+    },
+  );
+}
+
+/** Writes a value under /proc/sys, unless it is there already. */
+export function setSysctl(path: string, value: string): void {
+  if (read(path)?.trim() === value) return;
+  try {
+    writeFileSync(path, value);
+  } catch (error) {
+    throw new Failure(codes.wiring, `set ${path} to ${value}: ${reason(error)}`, {
+      details:
+        errno(error) === 'EROFS'
+          ? '/proc/sys is read-only here: set it on the host, and sysctls to false'
+          : '',
+      cause: error,
+    });
+  }
+}
+
+export const forwardingSwitch = {
+  IPv4: '/proc/sys/net/ipv4/ip_forward',
+  IPv6: '/proc/sys/net/ipv6/conf/all/forwarding',
+} as const;
+
+/** Whether the host forwards packets of this family. */
+export function isForwarding(family: Family): boolean {
+  return readNumber(forwardingSwitch[family.name]) === 1;
+}
+
+/**
+ * A host that begins to forward IPv6 forgets the default route that it learned from a router advertisement, unless
+ * accept_ra is 2 (Linux, ip-sysctl, accept_ra).
+ *
+ * @returns what was changed, for the operator.
+ */
+function keepAdvertisedRoutes(): string[] {
+  const devices = new Set(
+    defaultRoutes()
+      .filter(({ advertised }) => advertised)
+      .map(({ device }) => device),
+  );
+  return [...devices].flatMap((device) => {
+    const path = `/proc/sys/net/ipv6/conf/${device}/accept_ra`;
+    if (readNumber(path) !== 1) return [];
+    setSysctl(path, '2');
+    return [`set accept_ra of ${device} to 2: its default route came from a router advertisement`];
+  });
+}
+
+/**
+ * Has the host forward the packets of a family.
+ *
+ * @returns what was changed beyond that, for the operator.
+ * @throws {Failure} code 102 when a switch cannot be written.
+ */
+export function enableForwarding(family: Family): string[] {
+  if (isForwarding(family)) return [];
+  const changed = family.name === 'IPv6' ? keepAdvertisedRoutes() : [];
+  setSysctl(forwardingSwitch[family.name], '1');
+  return changed;
+}

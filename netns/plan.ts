@@ -1,0 +1,125 @@
+import type { Route } from '../conf/configuration.ts';
+import { type Address, formatAddress, formatCidr } from '../conf/family.ts';
+import type { LeasedAddress } from '../ipam/allocate.ts';
+import { linkLocal, type PairNames } from './naming.ts';
+
+/** Everything that wiring one attachment needs to know. */
+export interface Wiring {
+  readonly names: PairNames;
+  readonly ifname: string;
+  /** Of both ends, in bytes. */
+  readonly mtu: number;
+  /** For people: the host end's alias. */
+  readonly alias: string | undefined;
+  readonly addresses: readonly LeasedAddress[];
+  /** What the pod routes to; a route without a gateway goes through its family's. */
+  readonly routes: readonly Route[];
+}
+
+/** How an inherited descriptor of the pod's namespace is named inside a program that we start. */
+export const inheritedNamespace = '/proc/self/fd/3';
+
+function host(address: Address): string {
+  return `${formatAddress(address)}/${address.family.bits}`;
+}
+
+/** No duplicate address detection: the pool excludes duplicates, and a tentative address costs a second. */
+function addAddress(address: Address, link: string): string {
+  return `address add ${host(address)} dev ${link}${nodad(address)}`;
+}
+
+function nodad(address: Address): string {
+  return address.family.name === 'IPv6' ? ' nodad' : '';
+}
+
+function addNeighbour(address: Address, mac: string, link: string): string {
+  return `neighbour replace ${formatAddress(address)} lladdr ${mac} dev ${link} nud permanent`;
+}
+
+function hasIPv6(wiring: Wiring): boolean {
+  return wiring.addresses.some(({ address }) => address.family.name === 'IPv6');
+}
+
+/** The kernel would make a link-local address of its own, and test it for a second: this one is as good at once. */
+function linkLocalLines(wiring: Wiring, mac: string, link: string): string[] {
+  return hasIPv6(wiring) ? [`address add ${linkLocal(mac)}/64 dev ${link} nodad`] : [];
+}
+
+function noGeneratedAddress(wiring: Wiring, link: string): string[] {
+  return hasIPv6(wiring) ? [`link set dev ${link} addrgenmode none`] : [];
+}
+
+function gateways(wiring: Wiring): Address[] {
+  const byText = new Map(wiring.addresses.map(({ gateway }) => [formatAddress(gateway), gateway]));
+  return [...byText.values()];
+}
+
+/** Alias and MAC addresses are set when the link is made: udev leaves those alone then (systemd.link(5)). */
+function addPair({ names, ifname, mtu, alias }: Wiring): string[] {
+  const host = `link add name ${names.hostEnd} mtu ${mtu} address ${names.hostMac}`;
+  const pod = `type veth peer name ${ifname} mtu ${mtu} address ${names.podMac} netns ${inheritedNamespace}`;
+  const named = alias ? [`link set dev ${names.hostEnd} alias ${alias}`] : [];
+  return [`${host} ${pod}`, ...named];
+}
+
+/** Lines for `ip -batch` on the host: the pair, then the host end as the pods' gateway. */
+export function planHost(wiring: Wiring): string[] {
+  const { hostEnd, hostMac, podMac } = wiring.names;
+  const addresses = wiring.addresses.map(({ address }) => address);
+  return [
+    ...addPair(wiring),
+    ...noGeneratedAddress(wiring, hostEnd),
+    ...gateways(wiring).map((gateway) => addAddress(gateway, hostEnd)),
+    ...linkLocalLines(wiring, hostMac, hostEnd),
+    `link set dev ${hostEnd} up`,
+    ...addresses.map((address) => addNeighbour(address, podMac, hostEnd)),
+    ...addresses.map((address) => `route add ${host(address)} dev ${hostEnd}`),
+  ];
+}
+
+/** The gateway that a route goes through: its own, or that of its family. Undefined: the pod has no such family. */
+export function gatewayFor(route: Route, wiring: Pick<Wiring, 'addresses'>): Address | undefined {
+  const own = wiring.addresses.find(({ address }) => address.family === route.dst.family);
+  return own ? (route.gw ?? own.gateway) : undefined;
+}
+
+const routeAttributes = [
+  ['mtu', 'mtu'],
+  ['advmss', 'advmss'],
+  ['priority', 'metric'],
+  ['table', 'table'],
+] as const;
+
+function addRoute(route: Route, wiring: Wiring): string[] {
+  const via = gatewayFor(route, wiring);
+  if (!via) return [];
+  const attributes = routeAttributes.flatMap(([key, word]) =>
+    route[key] === undefined ? [] : [`${word} ${route[key]}`],
+  );
+  const to = `route add ${formatCidr(route.dst)} via ${formatAddress(via)} dev ${wiring.ifname}`;
+  return [[to, ...attributes].join(' ')];
+}
+
+/** Lines for `ip -batch` inside the pod's namespace. */
+export function planPod(wiring: Wiring): string[] {
+  const { ifname, names } = wiring;
+  return [
+    'link set dev lo up',
+    ...noGeneratedAddress(wiring, ifname),
+    ...wiring.addresses.map(({ address }) => addAddress(address, ifname)),
+    ...linkLocalLines(wiring, names.podMac, ifname),
+    `link set dev ${ifname} up`,
+    ...gateways(wiring).map((gateway) => addNeighbour(gateway, names.hostMac, ifname)),
+    ...gateways(wiring).map((gateway) => `route add ${host(gateway)} dev ${ifname}`),
+    ...wiring.routes.flatMap((route) => addRoute(route, wiring)),
+  ];
+}
+
+/** Files under /proc/sys that must hold 0 in the pod before its addresses come, and on the host's end. */
+export function quietSysctls(wiring: Wiring, link: string, loopback: boolean): string[] {
+  if (!hasIPv6(wiring)) return [];
+  const own = ['disable_ipv6', 'accept_ra', 'autoconf'].map(
+    (key) => `/proc/sys/net/ipv6/conf/${link}/${key}`,
+  );
+  return loopback ? ['/proc/sys/net/ipv6/conf/lo/disable_ipv6', ...own] : own;
+}
