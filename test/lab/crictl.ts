@@ -54,7 +54,8 @@ export async function connect(program: string, machine: Machine, { socket }: Con
       return {
         id,
         podIPs: podIPsOf(JSON.parse(await crictl('inspectp', id))),
-        exec: (program, ...args) => crictl('exec', '--sync', '--timeout', '10', containerID, program, ...args),
+        exec: (program, ...args) =>
+          crictl('exec', '--sync', '--timeout', '10', containerID, program, ...args),
       };
     },
 
