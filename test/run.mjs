@@ -17,12 +17,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Debian's package for each command that a task may need. */
+/** Debian's package for each command that a task may need. One that is on no PATH has its whole path here. */
 const packageOf = {
   ip: 'iproute2',
   nft: 'nftables',
@@ -34,10 +34,11 @@ const packageOf = {
   busybox: 'busybox-static',
   strace: 'strace',
   debootstrap: 'debootstrap',
+  '/usr/lib/cni/loopback': 'containernetworking-plugins',
 };
 
 const network = ['ip', 'nft', 'nsenter', 'ping'];
-const runtime = ['containerd', 'ctr', 'runc', 'busybox'];
+const runtime = ['containerd', 'ctr', 'runc', 'busybox', '/usr/lib/cni/loopback'];
 
 /** What each task needs, and the commands that it is. `root`: it makes network namespaces. */
 const tasks = {
@@ -55,10 +56,13 @@ const tasks = {
     ],
   },
   'test:runtimes': {
-    commands: network.concat(runtime),
+    commands: network.concat(runtime, ['debootstrap']),
     root: true,
     build: true,
-    steps: [['node_modules/ava/entrypoints/cli.js', '--config', 'test/runtimes/ava.config.mjs']],
+    steps: [
+      ['test/runtimes/tools/build.ts'],
+      ['node_modules/ava/entrypoints/cli.js', '--config', 'test/runtimes/ava.config.mjs'],
+    ],
   },
 };
 
@@ -79,7 +83,7 @@ const systemPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin'
 function isInstalled(command) {
   return systemPath.some((folder) => {
     try {
-      accessSync(join(folder, command), constants.X_OK);
+      accessSync(resolve(folder, command), constants.X_OK);
       return true;
     } catch (_) {
       return false;

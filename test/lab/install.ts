@@ -1,0 +1,53 @@
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Machine } from './machine.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Debian's containernetworking-plugins; containerd's CRI runs `loopback` before ours in every pod. */
+const debianPlugins = '/usr/lib/cni';
+
+export const executable = join(root, 'dist/dualstack');
+
+/** A file of conf/, as users copy it. */
+export const sample = (name: string) => join(root, 'conf', name);
+
+/** Puts plugins where runtimes look for them. */
+export async function installPlugins(machine: Machine): Promise<void> {
+  const folder = machine.outside('/opt/cni/bin');
+  await mkdir(folder);
+  for (const path of [executable, join(debianPlugins, 'loopback')])
+    await copyFile(path, join(folder, basename(path)));
+}
+
+/** Puts a sample of conf/ where runtimes look for the network configuration. */
+export async function installConflist(machine: Machine, name: string): Promise<void> {
+  const folder = machine.outside('/etc/cni/net.d');
+  await mkdir(folder, { recursive: true });
+  await copyFile(sample(name), join(folder, name));
+}
+
+/**
+ * What pods have left behind on a machine: links, leases (with all else that the store holds but the places where round
+ * robin goes on), and network namespaces.
+ */
+export async function traces(machine: Machine): Promise<string[]> {
+  const links: { ifname: string }[] = JSON.parse(await machine.run('ip', ['-json', 'link', 'show']));
+  return [
+    ...links.map(({ ifname }) => ifname).filter((name) => name !== 'lo'),
+    ...(await filesUnder(machine.outside('/run/dualstack'))).filter(
+      (name) => !name.startsWith('last_reserved_ip.'),
+    ),
+    ...(await filesUnder(machine.outside('/run/netns'))),
+  ];
+}
+
+async function filesUnder(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(absent);
+  return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+}
+
+function absent(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}
