@@ -43,7 +43,8 @@ async function main(): Promise<void> {
     warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
   });
   write(1, output);
-  process.exitCode = exitStatus;
+  // At once: a program that did not end in time may still hold our pipes.
+  process.exit(exitStatus);
 }
 
 main();

@@ -77,11 +77,16 @@ export const run: Run = (command) =>
     const child = spawn(command.program, command.args, {
       stdio: ['pipe', 'pipe', 'pipe', ...(command.descriptor === undefined ? [] : [command.descriptor])],
       ...(command.env && { env: command.env }),
-      timeout: deadline,
-      killSignal: 'SIGKILL',
     });
-    const fail = (outcome: Outcome, cause?: unknown) =>
+    // Not 'close', which a grandchild that keeps the pipes open would put off.
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      fail({ kind: 'late', milliseconds: deadline });
+    }, deadline);
+    const fail = (outcome: Outcome, cause?: unknown) => {
+      clearTimeout(timer);
       reject(new CommandError(command, outcome, output, cause));
+    };
     child.on('error', (error: NodeJS.ErrnoException) => {
       const missing = error.code === 'ENOENT';
       fail(
@@ -96,8 +101,8 @@ export const run: Run = (command) =>
       output.stderr += text;
     });
     child.on('close', (status, signal) => {
+      clearTimeout(timer);
       if (status === 0) resolve(output);
-      else if (signal === 'SIGKILL' && child.killed) fail({ kind: 'late', milliseconds: deadline });
       else if (signal) fail({ kind: 'killed', signal });
       else fail({ kind: 'failed', status: status ?? -1 });
     });

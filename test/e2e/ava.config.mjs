@@ -4,4 +4,5 @@ export default {
   files: ['test/e2e/**/*.test.ts'],
   timeout: '3m',
   concurrency: 2,
+  serial: true,
 };

@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+
+/** The system's own folders alone: node_modules/.bin, on npm's PATH, holds an unrelated `nft`. */
+export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Unlike any other of this machine: several tests run at once, also in threads of one process. */
+function uniqueName(role: string): string {
+  return `dst-${randomBytes(5).toString('hex')}-${role}`;
+}
+
+/** One network namespace: a host, a pod, or the outside. */
+export class Namespace {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get path(): string {
+    return `/run/netns/${this.name}`;
+  }
+
+  /** Runs a command inside, with its own view of /sys. @returns its standard output. @throws as execa does. */
+  async run(command: string, ...args: string[]): Promise<string> {
+    const options = { env: { PATH: systemPath } };
+    return (await execa('ip', ['netns', 'exec', this.name, command, ...args], options)).stdout;
+  }
+
+  /** What `ip -json` answers. */
+  async ask<T>(...question: string[]): Promise<T> {
+    return JSON.parse((await this.run('ip', '-json', ...question)) || '[]') as T;
+  }
+
+  /** The names of its links, but `lo`. */
+  async links(): Promise<string[]> {
+    const links = await this.ask<{ ifname: string }[]>('link', 'show');
+    return links.map(({ ifname }) => ifname).filter((name) => name !== 'lo');
+  }
+}
+
+/** One end of a cable: addresses with their prefix lengths, and the default gateways. */
+export interface CableEnd {
+  readonly namespace: Namespace;
+  readonly link: string;
+  readonly addresses: readonly string[];
+  readonly gateways?: readonly string[];
+}
+
+/**
+ * Hosts on one machine: network namespaces and a folder, made for one test and removed with it, also when it
+ * failed: `await using lab = await openLab()`.
+ */
+export class Lab implements AsyncDisposable {
+  readonly folder: string;
+  readonly #namespaces: Namespace[] = [];
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @param role appears in its name: `node`, `pod`. */
+  async namespace(role: string): Promise<Namespace> {
+    const namespace = new Namespace(uniqueName(role));
+    this.#namespaces.push(namespace);
+    await execa('ip', ['netns', 'add', namespace.name]);
+    await namespace.run('ip', 'link', 'set', 'lo', 'up');
+    return namespace;
+  }
+
+  /** A node: a host that pods are wired to. */
+  node(): Promise<Namespace> {
+    return this.namespace('node');
+  }
+
+  pod(): Promise<Namespace> {
+    return this.namespace('pod');
+  }
+
+  /** Lays a cable between two namespaces, ready at once: no address is tentative. */
+  async cable(one: CableEnd, other: CableEnd): Promise<void> {
+    const peer = ['peer', 'name', other.link, 'netns', other.namespace.name];
+    await one.namespace.run('ip', 'link', 'add', one.link, 'type', 'veth', ...peer);
+    for (const end of [one, other]) await raise(end);
+    for (const end of [one, other]) await addGateways(end);
+  }
+
+  /**
+   * The world beyond the node, wired to it in both families: the node has 192.0.2.10 and 2001:db8::10, the world
+   * 192.0.2.1 and 2001:db8::1, which is the node's default route. The world knows no way to pods.
+   */
+  async outside(node: Namespace): Promise<Namespace> {
+    const world = await this.namespace('world');
+    await this.cable(
+      {
+        namespace: node,
+        link: 'uplink',
+        addresses: ['192.0.2.10/24', '2001:db8::10/64'],
+        gateways: ['192.0.2.1', '2001:db8::1'],
+      },
+      { namespace: world, link: 'eth0', addresses: ['192.0.2.1/24', '2001:db8::1/64'] },
+    );
+    return world;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { name } of this.#namespaces.splice(0)) {
+      await execa('ip', ['netns', 'delete', name], { reject: false });
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+function nodad(address: string): string[] {
+  return address.includes(':') ? ['nodad'] : [];
+}
+
+async function raise({ namespace, link, addresses }: CableEnd): Promise<void> {
+  for (const address of addresses) {
+    await namespace.run('ip', 'address', 'add', address, 'dev', link, ...nodad(address));
+  }
+  await namespace.run('ip', 'link', 'set', link, 'up');
+}
+
+async function addGateways({ namespace, gateways = [] }: CableEnd): Promise<void> {
+  for (const gateway of gateways) await namespace.run('ip', 'route', 'add', 'default', 'via', gateway);
+}
+
+export async function openLab(): Promise<Lab> {
+  return new Lab(await mkdtemp(join(tmpdir(), 'dualstack-lab-')));
+}

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { type Namespace, systemPath } from './namespaces.ts';
+
+const scripts = join(import.meta.dirname, 'probes');
+
+export type Transport = 'tcp' | 'udp';
+
+/** One packet, one answer: the first one counts. @throws when there is none within a second. */
+export async function ping(from: Namespace, to: string): Promise<void> {
+  await from.run('ping', '-n', '-c', '1', '-W', '1', to);
+}
+
+/** Something that answers in a namespace, until it is disposed of. */
+export interface Server extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Answers every client, on all addresses of both families, with the source address that it saw. */
+export async function serve(namespace: Namespace, transport: Transport): Promise<Server> {
+  const args = ['netns', 'exec', namespace.name, process.execPath, join(scripts, 'server.ts'), transport];
+  const child = execa('ip', args, { env: { PATH: systemPath }, stdin: 'pipe', reject: false });
+  const port = await new Promise<number>((resolve, reject) => {
+    child.stdout.once('data', (line: Buffer) => resolve(Number(line.toString())));
+    child.then(() => reject(new Error(`the ${transport} server ended`)));
+  });
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      child.stdin.end();
+      await child;
+    },
+  };
+}
+
+/** Asks such a server. @returns the address that it saw the question come from. @throws without an answer in a second. */
+export async function ask(from: Namespace, transport: Transport, to: string, port: number): Promise<string> {
+  return from.run(process.execPath, join(scripts, 'client.ts'), transport, to, `${port}`);
+}
