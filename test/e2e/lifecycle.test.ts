@@ -1,42 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { call, failed, podIPs, type Result, succeeded } from '../lab/cni.ts';
+import { call, failed, podIPs } from '../lab/cni.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
+import { type AddedPod, addPod, type Config, configuration, podCIDRs } from '../lab/pods.ts';
 import { kernelState, leases, storeTraces } from '../lab/traces.ts';
 
-const podCIDRs = ['10.244.1.0/24', 'fd00:10:244:1::/64'];
-
-function configuration(lab: Lab, more: object = {}): Record<string, unknown> {
-  return {
-    cniVersion: '1.0.0',
-    name: 'pods',
-    type: 'dualstack',
-    dataDir: join(lab.folder, 'data'),
-    podCIDRs,
-    ...more,
-  };
-}
-
-interface Pod {
-  readonly pod: Namespace;
-  readonly result: Result;
-  readonly config: Record<string, unknown>;
-}
-
-async function addPod(
-  lab: Lab,
-  node: Namespace,
-  more: object = {},
-  containerID = 'container-1',
-): Promise<Pod> {
-  const pod = await lab.pod();
-  const config = configuration(lab, more);
-  const result = succeeded(await call(node, 'ADD', config, { netns: pod.path, containerID }));
-  return { pod, result, config: { ...config, prevResult: result } };
-}
-
-const orders: [string, object, string[]][] = [
+const orders: [string, Config, string[]][] = [
   ['podCIDRs', {}, ['10.244.1.2', 'fd00:10:244:1::2']],
   ['podCIDRs, the other way round', { podCIDRs: podCIDRs.toReversed() }, ['fd00:10:244:1::2', '10.244.1.2']],
   ['nodeIPs', { nodeIPs: ['2001:db8::10', '192.0.2.10'] }, ['fd00:10:244:1::2', '10.244.1.2']],
@@ -88,7 +58,7 @@ test('DEL needs neither podCIDRs, nor prevResult, nor a configuration that is ri
 /** What is taken away, how, and how CHECK names it. `host` is the name of the host end. */
 const damages: [
   string,
-  (place: Pod & { node: Namespace; host: string; lab: Lab }) => Promise<unknown>,
+  (place: AddedPod & { node: Namespace; host: string; lab: Lab }) => Promise<unknown>,
   RegExp,
 ][] = [
   [
