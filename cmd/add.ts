@@ -8,7 +8,7 @@ import { removePair, wireHost, wirePod } from '../netns/apply.ts';
 import { enableForwarding, uplinkMtu } from '../netns/host.ts';
 import { isOwnNamespace, openNamespace } from '../netns/namespace.ts';
 import type { PairNames } from '../netns/naming.ts';
-import { gatewayFor, type Wiring } from '../netns/plan.ts';
+import { plannedRoutes, type Wiring } from '../netns/plan.ts';
 import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
 import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
 import type { Host, Request, Verb } from './request.ts';
@@ -42,7 +42,7 @@ function defaultRoutes(lease: Lease): Route[] {
 }
 
 function resultOf(wiring: Wiring, sandbox: string, dns: Dns): Result {
-  const { names, ifname, mtu, addresses, routes } = wiring;
+  const { names, ifname, mtu, addresses } = wiring;
   return {
     interfaces: [
       { name: names.hostEnd, mac: names.hostMac, mtu },
@@ -53,10 +53,11 @@ function resultOf(wiring: Wiring, sandbox: string, dns: Dns): Result {
       gateway: formatAddress(gateway),
       interface: 1,
     })),
-    routes: routes.flatMap((route) => {
-      const gw = gatewayFor(route, wiring);
-      return gw ? [{ ...route, dst: formatCidr(route.dst), gw: formatAddress(gw) }] : [];
-    }),
+    routes: plannedRoutes(wiring).map(({ dst, gw, ...attributes }) => ({
+      dst: formatCidr(dst),
+      ...(gw && { gw: formatAddress(gw) }),
+      ...attributes,
+    })),
     dns,
   };
 }

@@ -77,10 +77,17 @@ export function planHost(wiring: Wiring): string[] {
   ];
 }
 
-/** The gateway that a route goes through: its own, or that of its family. Undefined: the pod has no such family. */
-export function gatewayFor(route: Route, wiring: Pick<Wiring, 'addresses'>): Address | undefined {
-  const own = wiring.addresses.find(({ address }) => address.family === route.dst.family);
-  return own ? (route.gw ?? own.gateway) : undefined;
+/** From here on a scope says that its destinations are on the link: such a route has no gateway (rtnetlink(7)). */
+const linkScope = 253;
+
+/** The routes of the families that the pod has, each through its own gateway, that of its family, or, on the link, none. */
+export function plannedRoutes({ addresses, routes }: Pick<Wiring, 'addresses' | 'routes'>): Route[] {
+  return routes.flatMap((route) => {
+    const own = addresses.find(({ address }) => address.family === route.dst.family);
+    if (!own) return [];
+    const isOnLink = (route.scope ?? 0) >= linkScope;
+    return [{ ...route, gw: route.gw ?? (isOnLink ? undefined : own.gateway) }];
+  });
 }
 
 const routeAttributes = [
@@ -88,16 +95,15 @@ const routeAttributes = [
   ['advmss', 'advmss'],
   ['priority', 'metric'],
   ['table', 'table'],
+  ['scope', 'scope'],
 ] as const;
 
-function addRoute(route: Route, wiring: Wiring): string[] {
-  const via = gatewayFor(route, wiring);
-  if (!via) return [];
+function addRoute(route: Route, link: string): string {
+  const via = route.gw ? [`via ${formatAddress(route.gw)}`] : [];
   const attributes = routeAttributes.flatMap(([key, word]) =>
     route[key] === undefined ? [] : [`${word} ${route[key]}`],
   );
-  const to = `route add ${formatCidr(route.dst)} via ${formatAddress(via)} dev ${wiring.ifname}`;
-  return [[to, ...attributes].join(' ')];
+  return [`route add ${formatCidr(route.dst)}`, ...via, `dev ${link}`, ...attributes].join(' ');
 }
 
 /** Lines for `ip -batch` inside the pod's namespace. */
@@ -111,7 +117,7 @@ export function planPod(wiring: Wiring): string[] {
     `link set dev ${ifname} up`,
     ...gateways(wiring).map((gateway) => addNeighbour(gateway, names.hostMac, ifname)),
     ...gateways(wiring).map((gateway) => `route add ${host(gateway)} dev ${ifname}`),
-    ...wiring.routes.flatMap((route) => addRoute(route, wiring)),
+    ...plannedRoutes(wiring).map((route) => addRoute(route, ifname)),
   ];
 }
 

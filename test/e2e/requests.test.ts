@@ -118,15 +118,22 @@ test('ranges, exclude, gateways, mtu and routes of the configuration', async (t)
     exclude: ['10.7.0.10/31', '10.7.0.12'],
     gateways: ['10.7.0.200', 'fd07::ffff'],
     mtu: 1400,
-    routes: [{ dst: '10.0.0.0/8' }, { dst: 'fd00::/8', mtu: 1300 }, { dst: '0.0.0.0/0', priority: 500 }],
+    routes: [
+      { dst: '10.0.0.0/8' },
+      { dst: 'fd00::/8', mtu: 1300 },
+      { dst: '0.0.0.0/0', priority: 500 },
+      { dst: '10.8.0.0/16', scope: 253 },
+    ],
   });
   t.deepEqual(podIPs(result), ['10.7.0.13', 'fd07::d']);
   t.deepEqual(result.routes, [
     { dst: '10.0.0.0/8', gw: '10.7.0.200' },
     { dst: 'fd00::/8', gw: 'fd07::ffff' },
     { dst: '0.0.0.0/0', gw: '10.7.0.200' },
+    { dst: '10.8.0.0/16' },
   ]);
   t.regex(await pod.run('ip', 'route'), /^default via 10\.7\.0\.200 dev eth0 metric 500/m);
+  t.regex(await pod.run('ip', 'route'), /^10\.8\.0\.0\/16 dev eth0 scope link/m);
   t.regex(await pod.run('ip', '-6', 'route'), /^fd00::\/8 via fd07::ffff dev eth0 .*mtu 1300/m);
   t.regex(await pod.run('ip', 'link', 'show', 'dev', 'eth0'), /mtu 1400/);
 });
