@@ -42,14 +42,22 @@ export const IPv4: Family = {
   format: (value) => Address4.fromBigInt(value).correctForm(),
 };
 
+/** `::ffff:0:0/96` (RFC 4291, 2.5.5.2), also when it is written without dots. */
+function isMapped(value: bigint): boolean {
+  return value >> 32n === 0xffffn;
+}
+
 export const IPv6: Family = {
   name: 'IPv6',
   version: '6',
   bits: 128,
   everywhere: '::/0',
-  // Dots would be an IPv4-mapped or -compatible address: no pod has one, and peers read it as IPv4.
-  parse: (text) =>
-    /^[0-9a-fA-F:]+$/.test(text) && Address6.isValid(text) ? new Address6(text).bigInt() : undefined,
+  parse: (text) => {
+    // Dots would be an IPv4-mapped or -compatible address: no pod has one, and peers read it as IPv4.
+    if (!/^[0-9a-fA-F:]+$/.test(text) || !Address6.isValid(text)) return undefined;
+    const value = new Address6(text).bigInt();
+    return isMapped(value) ? undefined : value;
+  },
   format: (value) => Address6.fromBigInt(value).correctForm(),
 };
 
