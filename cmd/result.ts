@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import type { Dns } from '../conf/configuration.ts';
-import { codes, Failure } from '../conf/failure.ts';
+import { codes, enumerate, Failure, quote } from '../conf/failure.ts';
 import { parseInterfaceAddress } from '../conf/family.ts';
 import { isAtLeast } from './version.ts';
 
@@ -153,8 +153,8 @@ function decodeIp(ip: NonNullable<AnyResult['ips']>[number]): ResultAddress {
 export function decodeResult(input: unknown): Result {
   const outcome = anyResult.safeParse(input);
   if (!outcome.success) {
-    const where = outcome.error.issues.map((issue) => issue.path.join('.') || 'all of it').join(', ');
-    throw new Failure(codes.decoding, `prevResult is no CNI result: wrong is ${where}`);
+    const where = outcome.error.issues.map((issue) => issue.path.join('.') || 'all of it');
+    throw new Failure(codes.decoding, `prevResult is no CNI result: wrong is ${enumerate(where, ', ')}`);
   }
   const { interfaces, ips, routes, ip4, ip6 } = outcome.data;
   const legacy = [ip4, ip6].flatMap((side) => side ?? []);
@@ -168,7 +168,7 @@ export function decodeResult(input: unknown): Result {
   if (wrong)
     throw new Failure(
       codes.decoding,
-      `prevResult has "${wrong.address}", which is no address with a prefix length`,
+      `prevResult has ${quote(wrong.address)}, which is no address with a prefix length`,
     );
   return result;
 }

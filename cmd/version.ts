@@ -1,4 +1,4 @@
-import { codes, Failure } from '../conf/failure.ts';
+import { codes, Failure, quote } from '../conf/failure.ts';
 
 /** The versions of the CNI specification that we speak, oldest first. */
 export const supportedVersions: readonly string[] = [
@@ -16,7 +16,7 @@ const unnamed = '0.1.0';
 
 function parts(version: string): [number, number, number] {
   const [, major, minor, patch] = /^(\d{1,5})\.(\d{1,5})\.(\d{1,5})$/.exec(version) ?? [];
-  if (major === undefined) throw new Failure(codes.decoding, `cniVersion "${version}" is no version`);
+  if (major === undefined) throw new Failure(codes.decoding, `cniVersion ${quote(version)} is no version`);
   return [Number(major), Number(minor), Number(patch)];
 }
 

@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini';
-import { codes, Failure } from './failure.ts';
+import { codes, enumerate, Failure, quote } from './failure.ts';
 import { nearest } from './nearest.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -13,17 +13,31 @@ function place(path: readonly PropertyKey[]): string {
 function sentence(issue: Issue, root: readonly PropertyKey[], keysAt: KeysAt): string {
   const path = [...root, ...issue.path];
   if (issue.code !== 'unrecognized_keys') return `${place(path)} ${issue.message}`.trim();
-  const [key = ''] = issue.keys;
-  const meant = nearest(key, keysAt(issue.path));
   const where = path.length > 0 ? ` in ${place(path)}` : '';
-  return `unknown key "${key}"${where}${meant ? `: did you mean "${meant}"?` : ''}`;
+  const known = keysAt(issue.path);
+  const sentences = issue.keys.map((key) => `unknown key ${quote(key)}${where}${suggestion(key, known)}`);
+  return enumerate(sentences, '; ');
+}
+
+function suggestion(key: string, known: readonly string[]): string {
+  const meant = nearest(key, known);
+  return meant ? `: did you mean "${meant}"?` : '';
+}
+
+/** For what no rule has words of its own: an object or a string that is none. */
+function mustBe(issue: z.core.$ZodRawIssue): string | undefined {
+  return issue.code === 'invalid_type' ? `must be ${withArticle(issue.expected)}` : undefined;
+}
+
+function withArticle(noun: string): string {
+  return /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`;
 }
 
 /** The keys that are known at a place, for the one that was meant. */
 export type KeysAt = (path: readonly PropertyKey[]) => readonly string[];
 
 interface Shape<T> {
-  safeParse(input: unknown): z.core.util.SafeParseResult<T>;
+  safeParse(input: unknown, context: { error: typeof mustBe }): z.core.util.SafeParseResult<T>;
 }
 
 /**
@@ -33,9 +47,9 @@ interface Shape<T> {
  * @throws {Failure} code 7, with a sentence for each thing that is wrong.
  */
 export function check<T>(shape: Shape<T>, input: unknown, root = '', keysAt: KeysAt = () => []): T {
-  const outcome = shape.safeParse(input);
+  const outcome = shape.safeParse(input, { error: mustBe });
   if (outcome.success) return outcome.data;
   const path = root === '' ? [] : [root];
   const sentences = outcome.error.issues.map((issue) => sentence(issue, path, keysAt));
-  throw new Failure(codes.configuration, `invalid network configuration: ${sentences.join('; ')}`);
+  throw new Failure(codes.configuration, `invalid network configuration: ${enumerate(sentences, '; ')}`);
 }

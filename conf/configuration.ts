@@ -72,8 +72,9 @@ export type RangeSets = z.output<typeof rules.rangeSets>;
 export type Dns = z.output<typeof rules.dns>;
 export type { Address, Cidr };
 
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  if (path.length === 0) return Object.keys(schema.shape);
+/** The keys at a place of a configuration whose topmost keys are those of `top`. */
+function knownKeys(top: { readonly shape: object }, path: readonly PropertyKey[]): string[] {
+  if (path.length === 0) return Object.keys(top.shape);
   const shapes = { routes: rules.route, ranges: rules.range, dns: rules.dns };
   const shape = shapes[String(path[0]) as keyof typeof shapes];
   return shape ? Object.keys(shape.shape) : [];
@@ -90,7 +91,7 @@ function withoutReserved(input: Readonly<Record<string, unknown>>): Record<strin
  * @throws {Failure} code 7, naming each key that is wrong, and the nearest right one for an unknown key.
  */
 export function parseConfiguration(input: Readonly<Record<string, unknown>>): Configuration {
-  return check(schema, withoutReserved(input), '', knownKeys);
+  return check(schema, withoutReserved(input), '', (path) => knownKeys(schema, path));
 }
 
 /**
@@ -102,7 +103,8 @@ export function parseIpamConfiguration(
   input: Readonly<Record<string, unknown>>,
 ): Addressing & { name: string } {
   const { name: network } = check(z.object({ name }), input);
-  return { ...check(ipamSchema, input['ipam'], 'ipam', knownKeys), name: network };
+  const own = check(ipamSchema, input['ipam'], 'ipam', (path) => knownKeys(ipamSchema, path));
+  return { ...own, name: network };
 }
 
 /**

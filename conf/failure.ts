@@ -52,3 +52,14 @@ export function errno(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
+
+/** What somebody wrote, for a message: in quotes, one line, and no longer than a line. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
+
+/** A list for a message: its first ten, and how many there are beyond. */
+export function enumerate(items: readonly string[], separator: string): string {
+  const rest = items.length - 10;
+  return [...items.slice(0, 10), ...(rest > 0 ? [`and ${rest} more`] : [])].join(separator);
+}

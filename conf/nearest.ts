@@ -15,11 +15,17 @@ function distance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
+/** Whether so many edits leave half of the longer word as it is. */
+function isNear(edits: number, a: string, b: string): boolean {
+  return edits * 2 <= Math.max(a.length, b.length);
+}
+
 /** The known word that was probably meant: the nearest one, unless half of it would have to change. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  const ranked = known
+  const near = known
+    // A difference in length takes as many edits: an endless word is compared with nothing.
+    .filter((candidate) => isNear(Math.abs(word.length - candidate.length), word, candidate))
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.edits - b.edits);
-  const best = ranked[0];
-  return best && best.edits * 2 <= Math.max(word.length, best.candidate.length) ? best.candidate : undefined;
+    .filter(({ candidate, edits }) => isNear(edits, word, candidate));
+  return near.sort((a, b) => a.edits - b.edits)[0]?.candidate;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { quote } from './failure.ts';
 import { parseAddress, parseCidr, parseInterfaceAddress } from './family.ts';
 
 /** A string that `parse` understands, or an issue that says what it must be. */
@@ -8,7 +9,7 @@ function parsed<T>(mustBe: string, parse: (text: string) => T | undefined) {
     z.transform((text: string, context) => {
       const value = parse(text);
       if (value !== undefined) return value;
-      context.issues.push({ code: 'custom', message: `must be ${mustBe}, not "${text}"`, input: text });
+      context.issues.push({ code: 'custom', message: `must be ${mustBe}, not ${quote(text)}`, input: text });
       return z.NEVER;
     }),
   );

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { check } from './check.ts';
 import type { Route } from './configuration.ts';
+import { inConventionalSpelling } from './go-keys.ts';
 import * as rules from './rules.ts';
 
 /**
@@ -24,11 +25,16 @@ const args = z.object({
   cni: z.optional(z.object({ ips: z._default(rules.listOf(rules.requestedAddress, 'IP addresses'), []) })),
 });
 
+/** Within `ipRanges`; what is unknown elsewhere is not ours. */
+function capabilityKeys(path: readonly PropertyKey[]): string[] {
+  return path[0] === 'ipRanges' ? Object.keys(rules.range.shape) : [];
+}
+
 export type RuntimeConfig = z.output<typeof runtimeConfig>;
 
 /** @throws {Failure} code 7, naming the capability that is wrong. */
 export function parseRuntimeConfig(input: unknown): RuntimeConfig {
-  return check(runtimeConfig, input ?? {}, 'runtimeConfig');
+  return check(runtimeConfig, inConventionalSpelling(input) ?? {}, 'runtimeConfig', capabilityKeys);
 }
 
 /** The addresses that `args.cni.ips` asks for. @throws {Failure} code 7. */

@@ -25,6 +25,7 @@ const meant: [string, string | undefined][] = [
   ['gatewayss', 'gateways'],
   ['route', 'routes'],
   ['isGateway', 'gateway'],
+  ['ipFam', 'ipFamilies'],
   ['isDefaultGateway', undefined],
   ['promiscMode', undefined],
   ['x', undefined],
