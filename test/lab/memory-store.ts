@@ -1,0 +1,44 @@
+import type { Attachment, LeaseStore } from '../../ipam/store.ts';
+
+/** Leases in a map: stands in for the disk, and lets a test decide who is dead. */
+export class MemoryStore implements LeaseStore {
+  readonly leases = new Map<string, string>();
+  /** Container IDs whose leases `reclaim` takes back. */
+  readonly dead = new Set<string>();
+  /** How often all leases were looked at. */
+  scans = 0;
+  readonly #lastGiven = new Map<number, string>();
+
+  reserve(attachment: Attachment, address: string): boolean {
+    if (this.leases.has(address)) return false;
+    this.leases.set(address, attachment.containerID);
+    return true;
+  }
+
+  release({ containerID }: Attachment): void {
+    for (const [address, holder] of this.leases) if (holder === containerID) this.leases.delete(address);
+  }
+
+  holder(address: string): string | undefined {
+    return this.leases.get(address);
+  }
+
+  lastGiven(position: number): string | undefined {
+    return this.#lastGiven.get(position);
+  }
+
+  remember(_: Attachment, position: number, address: string): void {
+    this.#lastGiven.set(position, address);
+  }
+
+  taken(): ReadonlySet<string> {
+    this.scans++;
+    return new Set(this.leases.keys());
+  }
+
+  reclaim(): boolean {
+    const before = this.leases.size;
+    for (const containerID of this.dead) this.release({ containerID, ifname: 'eth0' });
+    return this.leases.size < before;
+  }
+}
