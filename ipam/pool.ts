@@ -189,5 +189,6 @@ export function successor(pool: Pool, value: bigint | undefined): bigint {
 
 /** The pool for messages: its subnets and its size. */
 export function describePool(pool: Pool): string {
-  return `${pool.subnets.map(formatCidr).join(', ')} (${capacity(pool)} addresses)`;
+  const size = capacity(pool);
+  return `${pool.subnets.map(formatCidr).join(', ')} (${size} ${size === 1n ? 'address' : 'addresses'})`;
 }
