@@ -11,7 +11,7 @@ export function formatLease(attachment: Attachment): string {
 
 /** @returns undefined for an empty, torn or foreign file. Before host-local 0.8 the interface was not written. */
 export function parseLease(content: string): Attachment | undefined {
-  const [containerID = '', ifname = ''] = content.trim().split('\r\n');
+  const [containerID = '', ifname = ''] = content.trimEnd().split('\r\n');
   return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(containerID) ? { containerID, ifname } : undefined;
 }
 

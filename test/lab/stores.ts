@@ -1,0 +1,19 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { DiskStore, type IsDead } from '../../ipam/disk.ts';
+
+/** A folder of the test's own, removed with it. */
+export function temporaryFolder(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dualstack-unit-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const nobodyIsDead: IsDead = () => false;
+
+/** The store of the network `pods` below a folder, as a process of that boot opens it. */
+export function openDisk(dataDir: string, bootID = 'boot-1', isDead = nobodyIsDead): DiskStore {
+  return new DiskStore({ dataDir, network: 'pods', bootID }, isDead);
+}

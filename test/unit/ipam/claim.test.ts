@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { removeDeadClaims, withClaim } from '../../../ipam/claim.ts';
+import { temporaryFolder } from '../../lab/stores.ts';
+
+/** The claim of another process, alive as long as this test: the one that started ours. */
+function rival(): string {
+  const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
+  return `key.${process.ppid}.${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+}
+
+test('a claim lasts as long as the action, also when that throws', (t) => {
+  const folder = join(temporaryFolder(t), 'claims');
+  t.true(withClaim(folder, 'key', () => t.is(readdirSync(folder).length, 1)));
+  t.throws(() =>
+    withClaim(folder, 'key', () => {
+      throw new Error('of the action');
+    }),
+  );
+  t.deepEqual(readdirSync(folder), []);
+});
+
+test('beside a living rival nothing is done; under another key it is', (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(`${folder}/${rival()}`, '');
+  t.false(withClaim(folder, 'key', () => t.fail()));
+  t.true(withClaim(folder, 'ke', () => t.pass()));
+  removeDeadClaims(folder);
+  t.deepEqual(readdirSync(folder), [rival()]);
+});
+
+test('what a killed process left counts for nothing, also when its number is in use again', (t) => {
+  const folder = temporaryFolder(t);
+  for (const name of ['key.4194304.1', `key.${process.ppid}.1`, 'key.nonsense', 'key.']) {
+    writeFileSync(`${folder}/${name}`, '');
+  }
+  t.true(withClaim(folder, 'key', () => t.pass()));
+  t.deepEqual(readdirSync(folder), []);
+});

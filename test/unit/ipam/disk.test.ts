@@ -1,0 +1,308 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { execa } from 'execa';
+import { codes, Failure } from '../../../conf/failure.ts';
+import { allocate } from '../../../ipam/allocate.ts';
+import type { Attachment } from '../../../ipam/store.ts';
+import { preferenceFrom } from '../../lab/pools.ts';
+import { openDisk, temporaryFolder } from '../../lab/stores.ts';
+import { filesUnder, leases, storeTraces } from '../../lab/traces.ts';
+
+const a = { containerID: 'a', ifname: 'eth0' };
+const b = { containerID: 'b', ifname: 'eth0' };
+
+test('a lease is host-local’s file', (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  store.begin(a, '/run/netns/a');
+  t.true(store.reserve(a, '10.0.0.2'));
+  store.remember(a, 0, '10.0.0.2');
+  t.is(readFileSync(`${dataDir}/pods/10.0.0.2`, 'utf8'), 'a\r\neth0');
+  t.is(readFileSync(`${dataDir}/pods/last_reserved_ip.0`, 'utf8'), '10.0.0.2');
+  t.deepEqual(readdirSync(`${dataDir}/pods`), ['10.0.0.2', 'last_reserved_ip.0']);
+});
+
+test('the store is root’s alone', async (t) => {
+  const dataDir = join(temporaryFolder(t), 'data');
+  const store = openDisk(dataDir);
+  store.begin(a, '');
+  store.reserve(a, '10.0.0.2');
+  store.remember(a, 0, '10.0.0.2');
+  const mode = (path: string) => statSync(join(dataDir, path)).mode & 0o777;
+  for (const file of await filesUnder(dataDir)) t.is(mode(file), 0o600, file);
+  for (const folder of ['', 'pods', '.dualstack', '.dualstack/pods', '.dualstack/pods/boot-1']) {
+    t.is(mode(folder), 0o700, folder);
+  }
+});
+
+test('an address has one holder, and others are told who', (t) => {
+  const store = openDisk(temporaryFolder(t));
+  store.begin(a, '');
+  store.begin(b, '');
+  t.true(store.reserve(a, 'fd00::2'));
+  t.false(store.reserve(b, 'fd00::2'));
+  t.is(store.holder('fd00::2'), 'container a, interface eth0');
+  t.is(store.holder('fd00::3'), undefined);
+  t.deepEqual([store.held(a), store.held(b)], [['fd00::2'], []]);
+});
+
+test('a second ADD of the same attachment is refused, until the first is released', (t) => {
+  const store = openDisk(temporaryFolder(t));
+  store.begin(a, '');
+  store.reserve(a, '10.0.0.2');
+  store.reserve(a, 'fd00::2');
+  const error = t.throws(() => store.begin(a, ''), { instanceOf: Failure });
+  t.is(error.code, codes.inUse);
+  t.is(error.message, 'container a, interface eth0 already has 10.0.0.2 and fd00::2');
+  store.release(a);
+  t.notThrows(() => store.begin(a, ''));
+});
+
+test('one that began and took nothing is no hindrance', (t) => {
+  const store = openDisk(temporaryFolder(t));
+  store.begin(a, '');
+  t.notThrows(() => store.begin(a, ''));
+});
+
+test('release gives back what the attachment has, all of it and nothing else, again and again', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  const other = { containerID: 'a', ifname: 'eth1' };
+  for (const [attachment, address] of [
+    [a, '10.0.0.2'],
+    [other, '10.0.0.3'],
+    [b, '10.0.0.4'],
+  ] as const) {
+    store.begin(attachment, '');
+    store.reserve(attachment, address);
+  }
+  for (const _ of [1, 2, 3]) {
+    store.release(a);
+    t.deepEqual(await leases(dataDir), ['10.0.0.3', '10.0.0.4']);
+  }
+  store.release(other);
+  store.release(b);
+  t.deepEqual(await storeTraces(dataDir), []);
+});
+
+test('release makes nothing where nothing is', (t) => {
+  const dataDir = join(temporaryFolder(t), 'data');
+  openDisk(dataDir).release(a);
+  t.false(existsSync(dataDir));
+});
+
+test('an address that went to somebody else meanwhile stays theirs', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  store.begin(a, '');
+  store.reserve(a, '10.0.0.2');
+  rmSync(`${dataDir}/pods/10.0.0.2`);
+  store.begin(b, '');
+  store.reserve(b, '10.0.0.2');
+  store.release(a);
+  t.true(store.holds(b, '10.0.0.2'));
+});
+
+test('without its index the store knows who has what', async (t) => {
+  const dataDir = temporaryFolder(t);
+  openDisk(dataDir).begin(a, '');
+  openDisk(dataDir).reserve(a, '10.0.0.2');
+  rmSync(`${dataDir}/.dualstack`, { recursive: true });
+  t.true(openDisk(dataDir).holds(a, '10.0.0.2'));
+  openDisk(dataDir).release(a);
+  t.deepEqual(await storeTraces(dataDir), []);
+});
+
+test('an index entry that is torn is looked past', async (t) => {
+  for (const content of ['', '{"containerID":"a"', '{"containerID":"a"}\n10.0.0.2\n', 'null\n', '[]\n']) {
+    const dataDir = temporaryFolder(t);
+    const store = openDisk(dataDir);
+    store.begin(a, '');
+    store.reserve(a, '10.0.0.2');
+    const [entry = ''] = readdirSync(`${dataDir}/.dualstack/pods/boot-1`);
+    writeFileSync(`${dataDir}/.dualstack/pods/boot-1/${entry}`, content);
+    store.release(a);
+    t.deepEqual(await storeTraces(dataDir), []);
+  }
+});
+
+test('an index entry that names too much takes nothing from others', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  store.begin(b, '');
+  store.reserve(b, '10.0.0.3');
+  store.begin(a, '');
+  store.reserve(a, '10.0.0.2');
+  store.reserve(a, '10.0.0.3');
+  store.release(a);
+  t.deepEqual(await leases(dataDir), ['10.0.0.3']);
+});
+
+test('host-local’s leases are adopted: they are not handed out, found by DEL, and end with the boot', async (t) => {
+  const dataDir = temporaryFolder(t);
+  mkdirSync(`${dataDir}/pods`);
+  const files = {
+    '10.0.0.2': 'a\r\neth0',
+    '10.0.0.3': 'b\r\neth0',
+    'last_reserved_ip.0': '10.0.0.3',
+    lock: '',
+  };
+  for (const [name, content] of Object.entries(files)) writeFileSync(`${dataDir}/pods/${name}`, content);
+  const store = openDisk(dataDir);
+  const c = { containerID: 'c', ifname: 'eth0' };
+  store.begin(c, '');
+  const lease = allocate(preferenceFrom({ podCIDRs: ['10.0.0.0/24'] }), store, c);
+  t.is(lease.addresses[0]?.address.value, 0x0a000004n);
+  store.release(a);
+  t.deepEqual(await leases(dataDir), ['10.0.0.3', '10.0.0.4', 'lock']);
+  openDisk(dataDir, 'boot-2').begin(a, '');
+  t.deepEqual(await leases(dataDir), ['lock']);
+});
+
+test('a lease of an old host-local, without an interface, is the whole container’s', async (t) => {
+  const dataDir = temporaryFolder(t);
+  mkdirSync(`${dataDir}/pods`);
+  writeFileSync(`${dataDir}/pods/10.0.0.2`, 'a');
+  t.true(openDisk(dataDir).holds(a, '10.0.0.2'));
+  openDisk(dataDir).release(a);
+  t.deepEqual(await leases(dataDir), []);
+});
+
+const junk: [string, string][] = [
+  ['empty', ''],
+  ['torn', '\r\n'],
+  ['foreign', '<html>\r\n'],
+  ['binary', '\0\0\0\0'],
+];
+
+for (const [what, content] of junk) {
+  test(`a file that is ${what} blocks neither ADD nor DEL, and goes when its address is needed`, async (t) => {
+    const dataDir = temporaryFolder(t);
+    mkdirSync(`${dataDir}/pods`);
+    for (const address of ['10.0.0.2', 'fd00::2']) writeFileSync(`${dataDir}/pods/${address}`, content);
+    const store = openDisk(dataDir);
+    store.begin(a, '');
+    const roomy = preferenceFrom({ podCIDRs: ['10.0.0.0/29'] });
+    t.is(allocate(roomy, store, a).addresses[0]?.address.value, 0x0a000003n);
+    store.release(a);
+    const tight = preferenceFrom({ podCIDRs: ['10.0.0.0/30', 'fd00::/126'], exclude: ['fd00::3'] });
+    store.begin(b, '');
+    t.is(allocate(tight, store, b).addresses.length, 2);
+    t.true(store.holds(b, '10.0.0.2') && store.holds(b, 'fd00::2'));
+  });
+}
+
+test('a folder with the name of an address goes, too', async (t) => {
+  const dataDir = temporaryFolder(t);
+  mkdirSync(`${dataDir}/pods/10.0.0.2/deep`, { recursive: true });
+  const store = openDisk(dataDir);
+  store.begin(a, '');
+  t.is(allocate(preferenceFrom({ podCIDRs: ['10.0.0.0/30'] }), store, a).addresses.length, 1);
+});
+
+test('leases end with the boot, also those of a process that was killed on the way', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const before = openDisk(dataDir, 'boot-1');
+  for (const [attachment, address] of [
+    [a, '10.0.0.2'],
+    [b, '10.0.0.3'],
+  ] as const) {
+    before.begin(attachment, `/run/netns/${attachment.containerID}`);
+    before.reserve(attachment, address);
+  }
+  const after = openDisk(dataDir, 'boot-2');
+  after.begin(a, '');
+  t.deepEqual([...after.taken()], []);
+  t.true(after.reserve(a, '10.0.0.2'));
+  t.deepEqual(readdirSync(`${dataDir}/.dualstack/pods`).sort(), ['boot-2', 'claims']);
+});
+
+test('a late visit by the boot before last ends nothing of this one', (t) => {
+  const dataDir = temporaryFolder(t);
+  openDisk(dataDir, 'boot-1').begin(a, '');
+  openDisk(dataDir, 'boot-1').reserve(a, '10.0.0.2');
+  openDisk(dataDir, 'boot-2').begin(b, '');
+  openDisk(dataDir, 'boot-2').reserve(b, '10.0.0.2');
+  openDisk(dataDir, 'boot-3').begin(a, '');
+  t.deepEqual([...openDisk(dataDir, 'boot-3').taken()], []);
+});
+
+test('reclaim gives back the dead alone: those whose namespace is known, and judged to be gone', (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir, 'boot-1', (_, netns) => netns === '/run/netns/gone');
+  const attachments: [Attachment, string, string][] = [
+    [a, '/run/netns/gone', '10.0.0.2'],
+    [b, '/run/netns/here', '10.0.0.3'],
+    [{ containerID: 'c', ifname: 'eth0' }, '', '10.0.0.4'],
+  ];
+  for (const [attachment, netns, address] of attachments) {
+    store.begin(attachment, netns);
+    store.reserve(attachment, address);
+  }
+  t.deepEqual(store.dead(), [a]);
+  t.true(store.reclaim());
+  t.deepEqual([...store.taken()].sort(), ['10.0.0.3', '10.0.0.4']);
+  t.false(store.reclaim());
+});
+
+test('everybody who has a lease, or began one, is known', (t) => {
+  const dataDir = temporaryFolder(t);
+  mkdirSync(`${dataDir}/pods`);
+  writeFileSync(`${dataDir}/pods/10.0.0.9`, 'old\r\neth0');
+  const store = openDisk(dataDir);
+  store.begin(a, '/run/netns/a');
+  t.deepEqual(
+    store.known().sort((x, y) => (x.attachment.containerID < y.attachment.containerID ? -1 : 1)),
+    [
+      { attachment: a, netns: '/run/netns/a' },
+      { attachment: { containerID: 'old', ifname: 'eth0' }, netns: undefined },
+    ],
+  );
+});
+
+test('tidy removes torn entries, files that never got to their place, and the claims of the dead', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  store.begin(a, '');
+  store.reserve(a, '10.0.0.2');
+  store.release(b);
+  const state = `${dataDir}/.dualstack/pods`;
+  mkdirSync(`${state}/claims`, { recursive: true });
+  writeFileSync(`${state}/boot-1/torn`, '{');
+  writeFileSync(`${state}/boot-1/left.new`, 'left\r\neth0');
+  writeFileSync(`${state}/claims/x.1.not-when-it-started`, '');
+  writeFileSync(`${dataDir}/pods/10.0.0.3`, '');
+  store.tidy();
+  const traces = await storeTraces(dataDir);
+  t.is(traces.length, 2);
+  t.true(traces.includes('pods/10.0.0.2'));
+});
+
+test('a store that cannot be written is code 5, and names the folder and the way out', (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(`${folder}/data`, 'a file');
+  const error = t.throws(() => openDisk(`${folder}/data`).begin(a, ''), { instanceOf: Failure });
+  t.is(error.code, codes.io);
+  t.regex(error.message, /^write the lease store \S+\/data\/pods: E\w+/);
+  t.regex(error.details, /writable by root/);
+  t.throws(() => openDisk(`${folder}/data`).probe(), { instanceOf: Failure });
+});
+
+test('probe leaves nothing', async (t) => {
+  const dataDir = temporaryFolder(t);
+  openDisk(dataDir).probe();
+  t.deepEqual(await filesUnder(dataDir), []);
+});
+
+test('several processes at once over one store: every address once, none left over', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const script = join(import.meta.dirname, '../../lab/reserve.ts');
+  const workers = ['p', 'q', 'r', 's'].map((name) => execa(process.execPath, [script, dataDir, name]));
+  const given = (await Promise.all(workers)).flatMap(({ stdout }) => stdout.split('\n').filter(Boolean));
+  const all = given.flatMap((line) => line.split(' '));
+  t.is(given.length, 125);
+  t.is(new Set(all).size, 250);
+  t.deepEqual([...openDisk(dataDir).taken()].sort(), all.sort());
+  t.deepEqual((await leases(dataDir)).sort(), all.sort());
+});
