@@ -37,5 +37,7 @@ function pairNames(attachment: Attachment, attempt: number): PairNames {
 export function linkLocal(mac: string): string {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((pair) => Number.parseInt(pair, 16));
   const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
-  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`;
+  // Canonical text: a first group of zeros is part of the double colon.
+  const written = groups[0] === 0 ? groups.slice(1) : groups;
+  return `fe80::${written.map((group) => group.toString(16)).join(':')}`;
 }
