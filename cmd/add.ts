@@ -5,7 +5,7 @@ import { parseRoutes, parseRuntimeConfig, type RuntimeConfig } from '../conf/run
 import type { Lease } from '../ipam/allocate.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { removePair, wireHost, wirePod } from '../netns/apply.ts';
-import { enableForwarding, uplinkMtu } from '../netns/host.ts';
+import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../netns/host.ts';
 import { isOwnNamespace, openNamespace } from '../netns/namespace.ts';
 import type { PairNames } from '../netns/naming.ts';
 import { plannedRoutes, type Wiring } from '../netns/plan.ts';
@@ -14,9 +14,6 @@ import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
 import type { Host, Request, Verb } from './request.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from './result.ts';
 import { Undo } from './undo.ts';
-
-/** The least MTU of a link that carries IPv6 (RFC 8200, section 5), in bytes. */
-const leastIPv6Mtu = 1280;
 
 function linkMtu(configured: number | undefined, families: readonly Family[]): number {
   const mtu = configured ?? uplinkMtu();
@@ -138,7 +135,10 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
     host.run,
     attachment,
     namespace.descriptor,
-    (names) => ({ names: withMac(names, runtimeConfig.mac), ifname, mtu, alias, addresses, routes }),
+    (pair) => {
+      const names = withMac(pair, runtimeConfig.mac);
+      return { names, ifname, mtu, ipv6: runsIPv6(mtu), alias, addresses, routes };
+    },
     () => undo.push('remove the link', () => removePair(host.run, attachment)),
   );
   await wirePod(host.run, attachment, namespace.descriptor, wiring);

@@ -1,10 +1,10 @@
 import { codes, Failure } from '../conf/failure.ts';
 import type { Attachment } from '../ipam/store.ts';
 import type { Run } from './exec.ts';
-import { setSysctl } from './host.ts';
+import { isIPv6OffByDefault, setSysctl } from './host.ts';
 import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from './ip.ts';
 import { candidateNames, hostEndPrefix, type PairNames } from './naming.ts';
-import { planHost, planPod, quietSysctls, type Wiring } from './plan.ts';
+import { hasIPv6, planHost, planHostEnd, planPair, planPod, quietSysctls, type Wiring } from './plan.ts';
 
 interface LinkSeen {
   readonly ifname: string;
@@ -58,18 +58,23 @@ export async function wireHost(
       made();
       throw error;
     });
-    if (!refused) {
-      for (const path of quietSysctls(wiring, wiring.names.hostEnd, false)) setSysctl(path, '0');
-      return wiring;
-    }
+    if (!refused) return wiring;
     if (!(await isForeign(run, wiring.names, operation))) throw interfaceExists(wiring, operation, refused);
   }
   throw new Failure(codes.wiring, `${operation}: other links have all names that it could have`);
 }
 
-/** On the host, with the pod's namespace at hand for the pair's other end. */
-function makePair(run: Run, descriptor: number, operation: string, wiring: Wiring): Promise<void> {
-  return ipBatch((command) => run({ ...command, descriptor }), 'host', operation, planHost(wiring));
+/**
+ * On the host, with the pod's namespace at hand for the pair's other end. A link that begins without IPv6 gets it before
+ * its addresses come, which takes a second `ip`.
+ */
+async function makePair(run: Run, descriptor: number, operation: string, wiring: Wiring): Promise<void> {
+  const batch = (lines: string[]) =>
+    ipBatch((command) => run({ ...command, descriptor }), 'host', operation, lines);
+  const inTwo = hasIPv6(wiring) && isIPv6OffByDefault();
+  await batch(inTwo ? planPair(wiring) : planHost(wiring));
+  for (const path of quietSysctls(wiring, wiring.names.hostEnd, false)) setSysctl(path, '0');
+  if (inTwo) await batch(planHostEnd(wiring));
 }
 
 function isPairRefused(error: unknown): error is RefusedLine {

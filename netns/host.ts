@@ -5,6 +5,9 @@ import type { Family } from '../conf/family.ts';
 /** The kernel's own when nothing on the host says otherwise: Ethernet's. */
 const defaultMtu = 1500;
 
+/** The least MTU of a link that carries IPv6 (RFC 8200, section 5), in bytes. */
+export const leastIPv6Mtu = 1280;
+
 /** Flags of /proc/net/ipv6_route (include/uapi/linux/ipv6_route.h, route.h). */
 const routeUp = 0x1;
 const routeFromAdvertisement = 0x40000;
@@ -29,26 +32,38 @@ function rows(path: string): string[][] {
   return lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields.length > 1);
 }
 
-interface DefaultRoute {
+interface IPv6Route {
   readonly device: string;
-  readonly advertised: boolean;
+  readonly isDefault: boolean;
+  /** Whether the kernel learned it from a router advertisement. */
+  readonly isAdvertised: boolean;
 }
 
 /**
- * The host's default routes, from the kernel's tables of our own network namespace (proc_pid_net(5)):
+ * The IPv6 routes of our own network namespace (proc_pid_net(5)):
  *
- *     eth0  00000000  010200C0  0003  0 0 0  00000000  0 0 0
  *     000…000 00 000…000 00 fe80…01 00000400 00000001 00000000 00450003 eth0
  */
-function defaultRoutes(): DefaultRoute[] {
-  const ipv4 = rows('/proc/net/route')
-    .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
-    .map(([device = '']) => ({ device, advertised: false }));
-  const ipv6 = rows('/proc/net/ipv6_route')
+function ipv6Routes(): IPv6Route[] {
+  return rows('/proc/net/ipv6_route')
     .map((fields) => ({ fields, flags: Number.parseInt(fields[8] ?? '0', 16), device: fields[9] ?? '' }))
-    .filter(({ fields, flags }) => fields[0] === nowhere && fields[1] === '00' && (flags & routeUp) !== 0)
-    .map(({ flags, device }) => ({ device, advertised: (flags & routeFromAdvertisement) !== 0 }));
-  return [...ipv4, ...ipv6].filter(({ device }) => device !== 'lo');
+    .filter(({ flags, device }) => (flags & routeUp) !== 0 && device !== 'lo')
+    .map(({ fields, flags, device }) => ({
+      device,
+      isDefault: fields[0] === nowhere && fields[1] === '00',
+      isAdvertised: (flags & routeFromAdvertisement) !== 0,
+    }));
+}
+
+/**
+ * The devices of the IPv4 default routes of our own network namespace:
+ *
+ *     eth0  00000000  010200C0  0003  0 0 0  00000000  0 0 0
+ */
+function ipv4DefaultDevices(): string[] {
+  return rows('/proc/net/route')
+    .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
+    .map(([device = '']) => device);
 }
 
 /** In bytes. /proc/sys is always that of our network namespace; /sys is that of whoever mounted it. */
@@ -58,13 +73,30 @@ function mtuOf(device: string): number | undefined {
 
 /** The smallest MTU of the devices that carry a default route, in bytes. */
 export function uplinkMtu(): number {
-  const known = defaultRoutes().flatMap(({ device }) => mtuOf(device) ?? []);
+  const ipv6 = ipv6Routes().filter(({ isDefault }) => isDefault);
+  const devices = [...ipv4DefaultDevices(), ...ipv6.map(({ device }) => device)];
+  const known = devices.flatMap((device) => mtuOf(device) ?? []);
   return known.length > 0 ? Math.min(...known) : defaultMtu;
+}
+
+/** The switch that takes IPv6 off a link, or off `all`, or off those to come: `default`. */
+function ipv6Switch(link: string): string {
+  return `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`;
+}
+
+/** Whether the kernel runs IPv6 on links of this MTU, in bytes, unless it is switched off for them. */
+export function runsIPv6(mtu: number): boolean {
+  return mtu >= leastIPv6Mtu && read(ipv6Switch('all')) !== undefined;
+}
+
+/** Whether links that are made on the host begin without IPv6. */
+export function isIPv6OffByDefault(): boolean {
+  return readNumber(ipv6Switch('default')) === 1;
 }
 
 /** Why pods cannot have a family; undefined when they can. */
 export function unsupported(family: Family): Failure | undefined {
-  const switched = { IPv4: undefined, IPv6: '/proc/sys/net/ipv6/conf/all/disable_ipv6' }[family.name];
+  const switched = { IPv4: undefined, IPv6: ipv6Switch('all') }[family.name];
   if (!switched || readNumber(switched) === 0) return undefined;
   const why = read(switched) === undefined ? 'the kernel has none (ipv6.disable=1)' : `${switched} is 1`;
   return new Failure(
@@ -107,22 +139,18 @@ export function isForwarding(family: Family): boolean {
 }
 
 /**
- * A host that begins to forward IPv6 forgets the default route that it learned from a router advertisement, unless
- * accept_ra is 2 (Linux, ip-sysctl, accept_ra).
+ * A host that begins to forward IPv6 forgets the routes that it learned from router advertisements and hears no more
+ * of them, unless accept_ra is 2 (Linux, ip-sysctl, accept_ra).
  *
  * @returns what was changed, for the operator.
  */
 function keepAdvertisedRoutes(): string[] {
-  const devices = new Set(
-    defaultRoutes()
-      .filter(({ advertised }) => advertised)
-      .map(({ device }) => device),
-  );
-  return [...devices].flatMap((device) => {
+  const advertised = ipv6Routes().filter(({ isAdvertised }) => isAdvertised);
+  return [...new Set(advertised.map(({ device }) => device))].flatMap((device) => {
     const path = `/proc/sys/net/ipv6/conf/${device}/accept_ra`;
     if (readNumber(path) !== 1) return [];
     setSysctl(path, '2');
-    return [`set accept_ra of ${device} to 2: its default route came from a router advertisement`];
+    return [`set accept_ra of ${device} to 2: the host has routes there from a router advertisement`];
   });
 }
 

@@ -9,6 +9,8 @@ export interface Wiring {
   readonly ifname: string;
   /** Of both ends, in bytes. */
   readonly mtu: number;
+  /** Whether the kernel runs IPv6 on the links: then they are told to keep quiet, wanted or not. */
+  readonly ipv6: boolean;
   /** For people: the host end's alias. */
   readonly alias: string | undefined;
   readonly addresses: readonly Endpoint[];
@@ -36,7 +38,8 @@ function addNeighbour(address: Address, mac: string, link: string): string {
   return `neighbour replace ${formatAddress(address)} lladdr ${mac} dev ${link} nud permanent`;
 }
 
-function hasIPv6(wiring: Wiring): boolean {
+/** Whether the pod gets an IPv6 address. */
+export function hasIPv6(wiring: Wiring): boolean {
   return wiring.addresses.some(({ address }) => address.family.name === 'IPv6');
 }
 
@@ -46,7 +49,7 @@ function linkLocalLines(wiring: Wiring, mac: string, link: string): string[] {
 }
 
 function noGeneratedAddress(wiring: Wiring, link: string): string[] {
-  return hasIPv6(wiring) ? [`link set dev ${link} addrgenmode none`] : [];
+  return wiring.ipv6 ? [`link set dev ${link} addrgenmode none`] : [];
 }
 
 function gateways(wiring: Wiring): Address[] {
@@ -54,20 +57,22 @@ function gateways(wiring: Wiring): Address[] {
   return [...byText.values()];
 }
 
-/** Alias and MAC addresses are set when the link is made: udev leaves those alone then (systemd.link(5)). */
-function addPair({ names, ifname, mtu, alias }: Wiring): string[] {
+/**
+ * Lines for `ip -batch` on the host: the pair. Alias and MAC addresses are set when the link is made: udev leaves those
+ * alone then (systemd.link(5)).
+ */
+export function planPair({ names, ifname, mtu, alias }: Wiring): string[] {
   const host = `link add name ${names.hostEnd} mtu ${mtu} address ${names.hostMac}`;
   const pod = `type veth peer name ${ifname} mtu ${mtu} address ${names.podMac} netns ${inheritedNamespace}`;
   const named = alias ? [`link set dev ${names.hostEnd} alias ${alias}`] : [];
   return [`${host} ${pod}`, ...named];
 }
 
-/** Lines for `ip -batch` on the host: the pair, then the host end as the pods' gateway. */
-export function planHost(wiring: Wiring): string[] {
+/** Lines for `ip -batch` on the host, where the pair is: the host end as the pods' gateway. */
+export function planHostEnd(wiring: Wiring): string[] {
   const { hostEnd, hostMac, podMac } = wiring.names;
   const addresses = wiring.addresses.map(({ address }) => address);
   return [
-    ...addPair(wiring),
     ...noGeneratedAddress(wiring, hostEnd),
     ...gateways(wiring).map((gateway) => addAddress(gateway, hostEnd)),
     ...linkLocalLines(wiring, hostMac, hostEnd),
@@ -75,6 +80,11 @@ export function planHost(wiring: Wiring): string[] {
     ...addresses.map((address) => addNeighbour(address, podMac, hostEnd)),
     ...addresses.map((address) => `route add ${host(address)} dev ${hostEnd}`),
   ];
+}
+
+/** Lines for `ip -batch` on the host: the pair, then its end there. */
+export function planHost(wiring: Wiring): string[] {
+  return [...planPair(wiring), ...planHostEnd(wiring)];
 }
 
 /** From here on a scope says that its destinations are on the link: such a route has no gateway (rtnetlink(7)). */
@@ -121,11 +131,15 @@ export function planPod(wiring: Wiring): string[] {
   ];
 }
 
-/** Files under /proc/sys that must hold 0 in the pod before its addresses come, and on the host's end. */
+/**
+ * Files under /proc/sys that must hold 0 in the pod before its addresses come, and on the host's end. A pod without an
+ * IPv6 address must not make itself one either, nor the host one of what a pod advertises.
+ */
 export function quietSysctls(wiring: Wiring, link: string, loopback: boolean): string[] {
-  if (!hasIPv6(wiring)) return [];
-  const own = ['disable_ipv6', 'accept_ra', 'autoconf'].map(
-    (key) => `/proc/sys/net/ipv6/conf/${link}/${key}`,
-  );
-  return loopback ? ['/proc/sys/net/ipv6/conf/lo/disable_ipv6', ...own] : own;
+  if (!wiring.ipv6) return [];
+  const settings = (of: string, keys: readonly string[]) =>
+    keys.map((key) => `/proc/sys/net/ipv6/conf/${of}/${key}`);
+  const quiet = settings(link, ['accept_ra', 'autoconf']);
+  if (!hasIPv6(wiring)) return quiet;
+  return [...settings('lo', loopback ? ['disable_ipv6'] : []), ...settings(link, ['disable_ipv6']), ...quiet];
 }

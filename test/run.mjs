@@ -34,6 +34,7 @@ const packageOf = {
   busybox: 'busybox-static',
   strace: 'strace',
   debootstrap: 'debootstrap',
+  radvd: 'radvd',
   '/usr/lib/cni/loopback': 'containernetworking-plugins',
 };
 
@@ -45,7 +46,7 @@ const tasks = {
   build: { commands: [], root: false, build: true, steps: [] },
   demo: { commands: network, root: true, build: true, steps: [['test/demo/main.ts']] },
   test: {
-    commands: network.concat(runtime, ['strace', 'debootstrap']),
+    commands: network.concat(runtime, ['strace', 'debootstrap', 'radvd']),
     root: true,
     build: true,
     steps: [
