@@ -9,6 +9,7 @@ import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../netns/ho
 import { isOwnNamespace, openNamespace } from '../netns/namespace.ts';
 import type { PairNames } from '../netns/naming.ts';
 import { plannedRoutes, type Wiring } from '../netns/plan.ts';
+import { shape } from '../netns/tc.ts';
 import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
 import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
 import type { Host, Request, Verb } from './request.ts';
@@ -142,6 +143,8 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
     () => undo.push('remove the link', () => removePair(host.run, attachment)),
   );
   await wirePod(host.run, attachment, namespace.descriptor, wiring);
+  const shaped = { hostEnd: wiring.names.hostEnd, mtu };
+  await shape(host.run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
   return resultOf(wiring, netns, dnsOf(configuration, runtimeConfig, obtained));
 }
 

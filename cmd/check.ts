@@ -7,11 +7,13 @@ import {
   parseAddress,
   parseInterfaceAddress,
 } from '../conf/family.ts';
+import { parseRuntimeConfig } from '../conf/runtime.ts';
 import type { Endpoint } from '../ipam/allocate.ts';
 import { type Pool, poolsOf } from '../ipam/pool.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { inspect } from '../netns/inspect.ts';
 import { openNamespace } from '../netns/namespace.ts';
+import { inspectShaping } from '../netns/tc.ts';
 import { delegate } from './delegate.ts';
 import { attachmentOf } from './environment.ts';
 import { openStore, type Verb } from './request.ts';
@@ -79,6 +81,7 @@ function checkLeases(
 export const check: Verb = async (request, host) => {
   const attachment = attachmentOf(request.environment);
   const configuration = parseConfiguration(request.configuration);
+  const { bandwidth } = parseRuntimeConfig(request.configuration['runtimeConfig']);
   const result = prevResultOf(request.configuration);
   const { mac, addresses } = ownPart(result, attachment);
   const type = configuration.ipam?.type;
@@ -95,7 +98,11 @@ export const check: Verb = async (request, host) => {
     const via = new Set(leases.ours.map(({ gateway }) => formatAddress(gateway)));
     const routes = result.routes.flatMap(({ dst, gw }) => (gw && via.has(gw) ? [{ dst, gw }] : []));
     const expected = { attachment, mac, addresses: leases.ours, routes };
-    const problems = [...leases.problems, ...(await inspect(host.run, namespace.descriptor, expected))];
+    const problems = [
+      ...leases.problems,
+      ...(await inspect(host.run, namespace.descriptor, expected)),
+      ...(await inspectShaping(host.run, attachment, namespace.descriptor, bandwidth)),
+    ];
     if (problems.length > 0) throw altered(problems);
     return undefined;
   } finally {

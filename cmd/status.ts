@@ -11,7 +11,7 @@ import { delegate } from './delegate.ts';
 import type { Environment } from './environment.ts';
 import { openStore, type Request, type Verb } from './request.ts';
 
-/** What ADD starts. */
+/** What every ADD starts. */
 const commands = ['ip', 'nsenter', 'tee'];
 
 function notReady(why: string, details = ''): Failure {
@@ -29,8 +29,15 @@ function isOnPath(command: string, path: string): boolean {
   });
 }
 
-function requireCommands(environment: Environment): void {
-  const missing = commands.filter(
+/** `tc` as well, where pods may come with limits. Runtimes may keep `capabilities` to themselves: then nobody can know. */
+function neededCommands({ capabilities, runtimeConfig }: Request['configuration']): string[] {
+  const isBandwidth = (value: unknown) =>
+    typeof value === 'object' && value !== null && 'bandwidth' in value && Boolean(value.bandwidth);
+  return [capabilities, runtimeConfig].some(isBandwidth) ? [...commands, 'tc'] : commands;
+}
+
+function requireCommands(needed: readonly string[], environment: Environment): void {
+  const missing = needed.filter(
     (command) => !isOnPath(command, environment['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'),
   );
   if (missing.length > 0) throw notReady(`missing commands: ${missing.join(', ')}`);
@@ -94,7 +101,7 @@ export function asNotReady(error: unknown): Failure {
 export const status: Verb = async (request, host) => {
   try {
     const configuration = parseConfiguration(request.configuration);
-    requireCommands(request.environment);
+    requireCommands(neededCommands(request.configuration), request.environment);
     const type = configuration.ipam?.type;
     if (type === undefined) {
       const { pools } = requirePools(configuration, request);

@@ -114,3 +114,48 @@ export const dns = z.strictObject({
   search: z.optional(listOf(text, 'strings')),
   options: z.optional(listOf(text, 'strings')),
 });
+
+function bits(what: string, most: number) {
+  const mustBe = `must be a whole number of bits${what}, 0 or from 8 to ${most}`;
+  return z._default(
+    z.number({ error: () => mustBe }).check(
+      z.refine((value) => Number.isInteger(value) && (value === 0 || (value >= 8 && value <= most)), {
+        error: () => mustBe,
+      }),
+    ),
+    0,
+  );
+}
+
+/** The kernel has 64 bits for a rate, and 32 for a burst in bytes. */
+const [rate, burst] = [bits(' per second', 2 ** 64), bits('', 8 * (2 ** 32 - 1))];
+
+/** How fast packets may go in one direction. */
+export interface Limit {
+  /** In bits per second. */
+  readonly rate: number;
+  /** How much may go at once after a rest, in bits. */
+  readonly burst: number;
+}
+
+const directions = ['ingress', 'egress'] as const;
+
+/** The limits of a pod, towards it (`ingress`) and from it; none in a direction that has none. */
+export type Bandwidth = Readonly<Partial<Record<(typeof directions)[number], Limit>>>;
+
+/** As the `bandwidth` capability has it: 0 is no limit, and a limit has both a rate and a burst. */
+export const bandwidth = z.pipe(
+  z.object({ ingressRate: rate, ingressBurst: burst, egressRate: rate, egressBurst: burst }),
+  z.transform((input, context): Bandwidth => {
+    const limits = directions.map((direction) => {
+      const limit = { rate: input[`${direction}Rate`], burst: input[`${direction}Burst`] };
+      if ((limit.rate === 0) !== (limit.burst === 0)) {
+        const [given, missing] = limit.rate === 0 ? ['Burst', 'Rate'] : ['Rate', 'Burst'];
+        const message = `has ${direction}${given} and no ${direction}${missing}: a limit has both`;
+        context.issues.push({ code: 'custom', message, input });
+      }
+      return [direction, limit] as const;
+    });
+    return Object.fromEntries(limits.filter(([, limit]) => limit.rate > 0));
+  }),
+);

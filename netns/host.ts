@@ -67,7 +67,7 @@ function ipv4DefaultDevices(): string[] {
 }
 
 /** In bytes. /proc/sys is always that of our network namespace; /sys is that of whoever mounted it. */
-function mtuOf(device: string): number | undefined {
+export function mtuOf(device: string): number | undefined {
   return readNumber(`/proc/sys/net/ipv6/conf/${device}/mtu`) ?? readNumber(`/sys/class/net/${device}/mtu`);
 }
 

@@ -6,6 +6,7 @@ import { inheritedNamespace } from './plan.ts';
 /** Debian's package of each program, for the remedy. */
 const packages: Readonly<Record<string, string>> = {
   ip: 'iproute2',
+  tc: 'iproute2',
   nsenter: 'util-linux',
   tee: 'coreutils',
 };
@@ -20,13 +21,16 @@ export function placed(command: Command, place: Place): Command {
   return { ...command, program: 'nsenter', args, descriptor: place };
 }
 
-/** One of several lines for `ip -batch` that was refused. */
+/** What takes lines by `-batch`, and says of them in the same words what it refuses. */
+export type BatchProgram = 'ip' | 'tc';
+
+/** One of several lines for `ip -batch` or `tc -batch` that was refused. */
 export class RefusedLine extends Failure {
   readonly line: string;
   readonly answer: IpError;
 
-  constructor(operation: string, line: string, answer: IpError, cause: unknown) {
-    super(codes.wiring, `${operation}: ip ${line}: ${answer.text}`, {
+  constructor(operation: string, program: BatchProgram, line: string, answer: IpError, cause: unknown) {
+    super(codes.wiring, `${operation}: ${program} ${line}: ${answer.text}`, {
       details: remedies[answer.kind],
       cause,
     });
@@ -63,20 +67,26 @@ export function commandFailure(operation: string, error: unknown): Failure {
   }
 }
 
+/** Has `ip -batch` run the lines: as `batch`. */
+export function ipBatch(run: Run, place: Place, operation: string, lines: readonly string[]): Promise<void> {
+  return batch(run, place, 'ip', operation, lines);
+}
+
 /**
- * Has `ip -batch` run the lines, up to the first that fails.
+ * Has `ip -batch` or `tc -batch` run the lines, up to the first that fails.
  *
  * @param operation what it is for, for the error: `wire eth0 of container 4a1f…`.
- * @throws {RefusedLine} for a line that the kernel or `ip` refused.
- * @throws {Failure} code 11 past the deadline, 102 when `ip` cannot be started.
+ * @throws {RefusedLine} for a line that the kernel or the program refused.
+ * @throws {Failure} code 11 past the deadline, 102 when the program cannot be started.
  */
-export async function ipBatch(
+export async function batch(
   run: Run,
   place: Place,
+  program: BatchProgram,
   operation: string,
   lines: readonly string[],
 ): Promise<void> {
-  const command = { program: 'ip', args: ['-batch', '-'], input: lines.map((line) => `${line}\n`).join('') };
+  const command = { program, args: ['-batch', '-'], input: lines.map((line) => `${line}\n`).join('') };
   try {
     await run(placed(command, place));
   } catch (error) {
@@ -85,7 +95,7 @@ export async function ipBatch(
     const answer = classifyIpError(error.stderr);
     const line = answer.line === undefined ? undefined : lines[answer.line - 1];
     if (line === undefined) throw commandFailure(operation, error);
-    throw new RefusedLine(operation, line, answer, error);
+    throw new RefusedLine(operation, program, line, answer, error);
   }
 }
 
@@ -107,8 +117,11 @@ export async function ipQuery(
   return documents.flatMap((line) => JSON.parse(line) as unknown[]);
 }
 
-/** With -force, `ip` answers all it can and ends with 1 when something did not exist. */
-async function answerOf(run: Run, command: Command, operation: string): Promise<string> {
+/**
+ * What a program that was asked something wrote on its standard output. With -force, `ip` answers all it can and ends
+ * with 1 when something did not exist.
+ */
+export async function answerOf(run: Run, command: Command, operation: string): Promise<string> {
   try {
     return (await run(command)).stdout;
   } catch (error) {

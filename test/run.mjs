@@ -35,6 +35,8 @@ const packageOf = {
   strace: 'strace',
   debootstrap: 'debootstrap',
   radvd: 'radvd',
+  tc: 'iproute2',
+  iperf3: 'iperf3',
   '/usr/lib/cni/loopback': 'containernetworking-plugins',
 };
 
@@ -46,7 +48,7 @@ const tasks = {
   build: { commands: [], root: false, build: true, steps: [] },
   demo: { commands: network, root: true, build: true, steps: [['test/demo/main.ts']] },
   test: {
-    commands: network.concat(runtime, ['strace', 'debootstrap', 'radvd']),
+    commands: network.concat(runtime, ['strace', 'debootstrap', 'radvd', 'tc', 'iperf3']),
     root: true,
     build: true,
     steps: [

@@ -51,6 +51,16 @@ const cases: Case[] = [
     msg: /missing commands: ip, nsenter/,
   },
   {
+    what: 'tc is missing and pods may come with limits',
+    config: { capabilities: { bandwidth: true } },
+    prepare: async (lab) => {
+      await mkdir(join(lab.folder, 'bin'));
+      for (const name of ['ip', 'nsenter', 'tee']) await symlink('/bin/true', join(lab.folder, 'bin', name));
+    },
+    env: (lab) => ({ PATH: join(lab.folder, 'bin') }),
+    msg: /missing commands: tc$/,
+  },
+  {
     what: 'nobody forwards',
     config: { sysctls: false },
     msg: /does not forward IPv4 and IPv6, and sysctls is false/,
