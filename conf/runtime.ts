@@ -12,7 +12,7 @@ const runtimeConfig = z.object({
   ips: z._default(rules.listOf(rules.requestedAddress, 'IP addresses'), []),
   mac: z.optional(rules.mac),
   ipRanges: z.optional(rules.rangeSets),
-  bandwidth: z.nullish(rules.bandwidth),
+  bandwidth: z.optional(rules.bandwidth),
   dns: z.optional(
     z.object({
       servers: z.optional(rules.listOf(rules.text, 'strings')),

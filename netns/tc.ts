@@ -28,7 +28,7 @@ function shapedLinks(
 }
 
 /** Whether a request has limits: only then is `tc` started. */
-function isLimited(bandwidth: Bandwidth | null | undefined): bandwidth is Bandwidth {
+function isLimited(bandwidth: Bandwidth | undefined): bandwidth is Bandwidth {
   return Boolean(bandwidth?.ingress ?? bandwidth?.egress);
 }
 
@@ -44,7 +44,7 @@ export async function shape(
   attachment: Attachment,
   descriptor: number,
   { hostEnd, mtu }: { readonly hostEnd: string; readonly mtu: number },
-  bandwidth: Bandwidth | null | undefined,
+  bandwidth: Bandwidth | undefined,
 ): Promise<void> {
   if (!isLimited(bandwidth)) return;
   const operation = `limit the bandwidth of ${attachment.ifname} of container ${attachment.containerID}`;
@@ -68,7 +68,7 @@ export async function inspectShaping(
   run: Run,
   attachment: Attachment,
   descriptor: number,
-  bandwidth: Bandwidth | null | undefined,
+  bandwidth: Bandwidth | undefined,
 ): Promise<string[]> {
   if (!isLimited(bandwidth)) return [];
   const [pair] = await ownPairs(run, attachment, `inspect container ${attachment.containerID}`);

@@ -63,7 +63,7 @@ const bits = { ingressRate: 1000, ingressBurst: 2000, egressRate: 3000, egressBu
 
 const requests: [string, unknown, unknown][] = [
   ['nothing', undefined, undefined],
-  ['null', null, null],
+  ['null', null, undefined],
   ['zeros', { ingressRate: 0, egressBurst: 0 }, {}],
   ['both directions', bits, { ingress: { rate: 1000, burst: 2000 }, egress: { rate: 3000, burst: 4000 } }],
   ['one direction', { egressRate: 8, egressBurst: 8 }, { egress: { rate: 8, burst: 8 } }],
