@@ -34,7 +34,7 @@ const cases: Case[] = [
     what: 'a family is exhausted',
     config: tiny,
     prepare: (lab, node) => addPod(lab, node, tiny),
-    msg: /no address is left in 10\.244\.1\.0\/30 \(1 addresses\)/,
+    msg: /no address is left in 10\.244\.1\.0\/30 \(1 address\)/,
   },
   {
     what: 'the store cannot be written',
