@@ -80,6 +80,13 @@ function run(command, args, options) {
   if (result.status !== 0) process.exit(result.status || 1);
 }
 
+/** What it has to say is only worth reading when it failed. */
+function runQuietly(command, args) {
+  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  if (result.error) fail(`${command}: ${result.error.message}`);
+  if (result.status !== 0) fail(`${result.stdout}${result.stderr}`);
+}
+
 /** Only the system's own folders count: node_modules/.bin, first on npm's PATH, holds an unrelated `nft`. */
 const systemPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
@@ -152,8 +159,11 @@ function buildIfOlder() {
   )
     return;
   console.log('Building dist/dualstack');
-  run(pinnedNode(), ['build.mjs']);
+  runQuietly(pinnedNode(), ['build.mjs']);
 }
+
+// What we started gets Ctrl-C as well, and may have something to put away: we end when it has.
+process.on('SIGINT', () => {});
 
 const name = process.argv[2];
 const task = tasks[name];

@@ -82,9 +82,30 @@ export async function call(
   return { status: exitCode, stdout, stderr };
 }
 
-/** The result of a call that must succeed. @throws when it does not. */
+/** A call that must succeed did not. */
+export class CallFailed extends Error {
+  override readonly name = 'CallFailed';
+  readonly outcome: Outcome;
+
+  constructor(outcome: Outcome) {
+    super(`the call failed: ${outcome.stdout} ${outcome.stderr}`);
+    this.outcome = outcome;
+  }
+
+  /** The plugin's own words, for a person. */
+  get sentence(): string {
+    try {
+      const { msg = this.message, details } = JSON.parse(this.outcome.stdout) as Partial<CniError>;
+      return details ? `${msg}: ${details}` : msg;
+    } catch {
+      return this.message;
+    }
+  }
+}
+
+/** The result of a call that must succeed. @throws {CallFailed} when it does not. */
 export function succeeded(outcome: Outcome): Result {
-  if (outcome.status !== 0) throw new Error(`the call failed: ${outcome.stdout} ${outcome.stderr}`);
+  if (outcome.status !== 0) throw new CallFailed(outcome);
   return JSON.parse(outcome.stdout || '{}') as Result;
 }
 

@@ -14,6 +14,8 @@ export type Machine = {
   folder: string;
   /** Where a file of the machine is found from outside. No part of `path` may be a symbolic link. */
   outside(path: string): string;
+  /** The words that, before a command, have it run inside. */
+  entry: readonly string[];
   /** Runs a command inside to its end, with `env` added to its environment; its standard output. */
   run(command: string, args: string[], env?: Record<string, string>): Promise<string>;
   /** Starts a command inside that lives as long as the machine, and writes to the file `log`. */
@@ -41,13 +43,14 @@ export async function startMachine(): Promise<Machine> {
     keeperStreams,
   );
   const pid = await firstProcess(keeper);
-  const entry = ['--target', `${pid}`, ...namespaces, '--'];
+  const entry = ['nsenter', '--target', `${pid}`, ...namespaces, '--'];
+  const [enter = '', ...target] = entry;
   const run: Machine['run'] = async (command, args, env = {}) =>
-    (await execa('nsenter', [...entry, command, ...args], { env })).stdout;
+    (await execa(enter, [...target, command, ...args], { env })).stdout;
   const startDaemon: Machine['startDaemon'] = (command, args, log) => {
     const streams = { stdin: 'ignore', stdout: { file: log }, stderr: { file: log } } as const;
     // It ends with the machine, by SIGKILL: that is no news.
-    execa('nsenter', [...entry, command, ...args], streams).catch(() => {});
+    execa(enter, [...target, command, ...args], streams).catch(() => {});
   };
   const outside = (path: string) => join(`/proc/${pid}/root`, path);
   const removeCgroups = await makePrivate(run, outside);
@@ -57,7 +60,7 @@ export async function startMachine(): Promise<Machine> {
     await removeCgroups();
     await rm(folder, { recursive: true });
   };
-  return { folder, outside, run, startDaemon, stop };
+  return { folder, outside, entry, run, startDaemon, stop };
 }
 
 /** The PID, out here, of the keeper's process 1. That it echoes a line says that its namespaces are complete. */

@@ -84,7 +84,8 @@ export class Lab implements AsyncDisposable {
   async cable(one: CableEnd, other: CableEnd): Promise<void> {
     const peer = ['peer', 'name', other.link, 'netns', other.namespace.name];
     await one.namespace.run('ip', 'link', 'add', one.link, 'type', 'veth', ...peer);
-    for (const end of [one, other]) await raise(end);
+    await raise(one, 'fe80::a/64');
+    await raise(other, 'fe80::b/64');
     for (const end of [one, other]) await addGateways(end);
   }
 
@@ -118,8 +119,10 @@ function nodad(address: string): string[] {
   return address.includes(':') ? ['nodad'] : [];
 }
 
-async function raise({ namespace, link, addresses }: CableEnd): Promise<void> {
-  for (const address of addresses) {
+/** The kernel would make a link-local address of its own, and test it for a second. */
+async function raise({ namespace, link, addresses }: CableEnd, linkLocal: string): Promise<void> {
+  await namespace.run('ip', 'link', 'set', link, 'addrgenmode', 'none');
+  for (const address of [...addresses, linkLocal]) {
     await namespace.run('ip', 'address', 'add', address, 'dev', link, ...nodad(address));
   }
   await namespace.run('ip', 'link', 'set', link, 'up');

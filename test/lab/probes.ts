@@ -6,9 +6,14 @@ const scripts = join(import.meta.dirname, 'probes');
 
 export type Transport = 'tcp' | 'udp';
 
-/** One packet, one answer: the first one counts. @throws when there is none within a second. */
-export async function ping(from: Namespace, to: string): Promise<void> {
-  await from.run('ping', '-n', '-c', '1', '-W', '1', to);
+/**
+ * One packet, one answer: the first one counts.
+ *
+ * @returns the milliseconds in between. @throws when there is no answer within a second.
+ */
+export async function ping(from: Namespace, to: string): Promise<number> {
+  const answer = await from.run('ping', '-n', '-c', '1', '-W', '1', to);
+  return Number(/ time=([\d.]+) ms/.exec(answer)?.[1]);
 }
 
 /** Something that answers in a namespace, until it is disposed of. */
