@@ -13,7 +13,6 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -119,8 +118,12 @@ function installDebianPackages(commands) {
   run('apt-get', ['install', '-y', '-qq', '--no-install-recommends'].concat(packages), options);
 }
 
+/**
+ * Not by way of node_modules/.bin: npm 9 takes `node` out of there again when it drops the package of the other
+ * architecture, which has a `node` too.
+ */
 function pinnedNode() {
-  return join(root, 'node_modules/.bin/node');
+  return join(root, `node_modules/node-linux-${process.arch}/bin/node`);
 }
 
 /** The lock file's digest is kept beside what was installed from it: the same again is not installed again. */
@@ -175,7 +178,7 @@ installDebianPackages(task.commands);
 installNpmPackages();
 if (task.build) buildIfOlder();
 const inherited = (process.env.PATH || '').split(':').filter((folder) => !folder.includes('node_modules'));
-const path = [dirname(realpathSync(pinnedNode()))].concat(systemPath, inherited).join(':');
+const path = [dirname(pinnedNode())].concat(systemPath, inherited).join(':');
 const env = Object.assign({}, process.env, { PATH: path });
 task.steps.forEach((step) => {
   run(pinnedNode(), step.concat(process.argv.slice(3)), { env });
