@@ -61,6 +61,11 @@ function hasRival(folder: string, key: string, own: string): boolean {
   return others.length > removeDead(folder, others);
 }
 
+/** Whether anybody announced himself under the key: somebody at work, or killed at it. */
+export function isClaimed(folder: string, key: string): boolean {
+  return namesIn(folder).some((name) => name.startsWith(`${key}.`));
+}
+
 /** Removes the claims of processes that are no more. */
 export function removeDeadClaims(folder: string): void {
   removeDead(folder, namesIn(folder));

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { codes, Failure, reason } from '../conf/failure.ts';
 import { digestOf } from './attachment.ts';
-import { contentOf, fileMode, folderMode, linkUnlessThere, namesIn, sleep } from './files.ts';
+import { contentOf, fileMode, folderMode, linkUnlessThere, namesIn, replaceBy, sleep } from './files.ts';
 import { formatLease, type IndexEntry, isHeldBy, parseLease } from './lease-file.ts';
 import { LeaseIndex } from './lease-index.ts';
 import type { Attachment, LeaseStore, StoredLease } from './store.ts';
@@ -103,7 +103,7 @@ export class DiskStore implements LeaseStore {
     this.#guarded('release', () => {
       if (!existsSync(this.#leases)) return;
       this.#prepare();
-      if (this.#tracesOf(attachment).length === 0) return;
+      if (this.#tracesOf(attachment).length === 0 && !this.#index.isClaimed(attachment)) return;
       for (let tries = 0; tries < 100; tries++) {
         if (this.#index.claimed(attachment, () => this.#remove(attachment))) return;
         sleep(1 + Math.random() * 10);
@@ -120,7 +120,7 @@ export class DiskStore implements LeaseStore {
     this.#guarded('write', () => {
       const scratch = this.#scratchOf(attachment);
       writeFileSync(scratch, address, { mode: fileMode });
-      renameSync(scratch, this.#lastGivenPath(position));
+      replaceBy(scratch, this.#lastGivenPath(position));
     });
   }
 
@@ -236,10 +236,11 @@ export class DiskStore implements LeaseStore {
     });
   }
 
-  /** Makes the folders. The first call of a boot ends the leases of earlier ones, or adopts host-local's. */
+  /** Makes the folders. The first call ever adopts host-local's leases, that of a boot ends those of earlier ones. */
   #prepare(): void {
     mkdirSync(this.#leases, { recursive: true, mode: folderMode });
-    if (this.#index.prepare()) this.#adopt();
+    this.#index.prepare();
+    this.#index.adoptOnce(() => this.#adopt());
     this.#index.endEarlierBoots((entry) => this.#end(entry));
   }
 

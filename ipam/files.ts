@@ -1,4 +1,4 @@
-import { linkSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { errno } from '../conf/failure.ts';
 
 export const folderMode = 0o700;
@@ -31,6 +31,17 @@ export function linkUnlessThere(from: string, to: string): boolean {
   } catch (error) {
     if (errno(error) === 'EEXIST') return false;
     throw error;
+  }
+}
+
+/** rename(2), also over a folder: where a file of ours belongs, one is foreign. */
+export function replaceBy(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (errno(error) !== 'EISDIR') throw error;
+    rmSync(to, { recursive: true, force: true });
+    renameSync(from, to);
   }
 }
 

@@ -51,9 +51,13 @@ export function parseEntry(content: string): IndexEntry | undefined {
   const [head = '', ...lines] = content.split('\n');
   const parsed = parseHead(head);
   if (!parsed) return undefined;
-  const refused = new Set(lines.filter((line) => line.startsWith('-')).map((line) => line.slice(1)));
-  const addresses = lines.filter((line) => line !== '' && !line.startsWith('-') && !refused.has(line));
-  return { ...parsed, addresses: [...new Set(addresses)] };
+  const addresses = new Set<string>();
+  for (const line of lines.filter((line) => line !== '')) {
+    // In order: an address that was refused may have become free, and been taken, later on.
+    if (line.startsWith('-')) addresses.delete(line.slice(1));
+    else addresses.add(line);
+  }
+  return { ...parsed, addresses: [...addresses] };
 }
 
 function parseHead(head: string): Omit<IndexEntry, 'addresses'> | undefined {

@@ -1,11 +1,12 @@
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { digestOf } from './attachment.ts';
-import { removeDeadClaims, withClaim } from './claim.ts';
+import { isClaimed, removeDeadClaims, withClaim } from './claim.ts';
 import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty } from './files.ts';
 import { formatEntryHead, type IndexEntry, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
 
 const claimsFolder = 'claims';
+const adoptedFolder = 'adopted';
 
 /**
  * What each attachment of this boot has, found without looking through the leases.
@@ -13,6 +14,7 @@ const claimsFolder = 'claims';
  *     <state>/<boot ID>/<digest>        an entry (lease-file.ts)
  *     <state>/<boot ID>/<digest>.new    a file before it is linked or renamed into place
  *     <state>/claims/                   who is removing what (claim.ts)
+ *     <state>/adopted/                  says that leases from before us are in the index
  */
 export class LeaseIndex {
   readonly #state: string;
@@ -46,16 +48,17 @@ export class LeaseIndex {
     return this.#entriesOf(this.#bootID).flatMap(({ entry }) => entry ?? []);
   }
 
-  /**
-   * Makes the folder of this boot when it is the first call to.
-   *
-   * @returns whether it is the first call ever, so that nobody has looked at the leases yet.
-   */
-  prepare(): boolean {
-    const boots = this.#boots();
-    if (boots.includes(this.#bootID)) return false;
+  /** Makes the folder of this boot when it is the first call to. */
+  prepare(): void {
     mkdirSync(`${this.#state}/${this.#bootID}`, { recursive: true, mode: folderMode });
-    return boots.length === 0;
+  }
+
+  /** Has `adopt` enter the leases that were there before us; begun again if it was killed, and done once. */
+  adoptOnce(adopt: () => void): void {
+    const done = `${this.#state}/${adoptedFolder}`;
+    if (existsSync(done)) return;
+    adopt();
+    mkdirSync(done, { recursive: true, mode: folderMode });
   }
 
   /** Has `end` finish off each entry of earlier boots, then forgets it. */
@@ -84,12 +87,17 @@ export class LeaseIndex {
     return this.#claimed(digestOf(attachment), action);
   }
 
+  /** Whether somebody is removing what is the attachment's, or was killed at it. */
+  isClaimed(attachment: Attachment): boolean {
+    return isClaimed(`${this.#state}/${claimsFolder}`, digestOf(attachment));
+  }
+
   #claimed(key: string, action: () => void): boolean {
     return withClaim(`${this.#state}/${claimsFolder}`, key, action);
   }
 
   #boots(): string[] {
-    return namesIn(this.#state).filter((name) => name !== claimsFolder);
+    return namesIn(this.#state).filter((name) => name !== claimsFolder && name !== adoptedFolder);
   }
 
   #entriesOf(boot: string): { name: string; entry: IndexEntry | undefined }[] {
