@@ -157,7 +157,8 @@ export const add: Verb = async (request, host) => {
     const result = earlier ? extendResult(decodeResult(earlier), added) : added;
     return encodeResult(result, request.version);
   } catch (error) {
-    for (const problem of await undo.run()) host.warn(problem);
+    const problem = await undo.run();
+    if (problem) host.warn(problem);
     throw error;
   }
 };

@@ -46,16 +46,24 @@ function garbage(store: DiskStore, valid: readonly Attachment[] | undefined): At
 }
 
 /** Carries out all steps; those that fail keep none of the others from it. @returns what failed. */
-async function goOn(steps: readonly (() => unknown)[]): Promise<string[]> {
-  const problems: string[] = [];
+async function goOn(steps: readonly (() => unknown)[]): Promise<unknown[]> {
+  const problems: unknown[] = [];
   for (const step of steps) {
     try {
       await step();
     } catch (error) {
-      problems.push(reason(error));
+      problems.push(error);
     }
   }
   return problems;
+}
+
+function detailsOf(error: unknown): string[] {
+  return error instanceof Failure && error.details !== '' ? [error.details] : [];
+}
+
+function isTemporary(error: unknown): boolean {
+  return error instanceof Failure && error.code === codes.tryAgain;
 }
 
 /** Removes one attachment, or one thing of it. */
@@ -64,7 +72,7 @@ type Remove = (attachment: Attachment) => unknown;
 /**
  * Removes all that is not valid from a store, and what else there is to do; goes on past errors.
  *
- * @throws {Failure} code 5, with all that failed.
+ * @throws {Failure} with all that failed: code 11 when some of it was late, else 5.
  */
 export async function collect(
   request: Request,
@@ -76,8 +84,10 @@ export async function collect(
   const steps = [...invalid.map((attachment) => () => remove(attachment)), () => store.tidy(), ...more];
   const problems = await goOn(steps);
   if (problems.length === 0) return;
-  throw new Failure(codes.io, `GC left ${problems.length} things undone: ${problems.join('; ')}`, {
-    details: 'the others are done: GC again later',
+  const code = problems.some(isTemporary) ? codes.tryAgain : codes.io;
+  const reasons = problems.map(reason).join('; ');
+  throw new Failure(code, `GC left ${problems.length} things undone: ${reasons}`, {
+    details: [...new Set(problems.flatMap(detailsOf)), 'the others are done: GC again later'].join('; '),
   });
 }
 

@@ -42,7 +42,8 @@ const add: Verb = async (request, host) => {
     }));
     return encodeResult({ interfaces: [], ips, routes, dns: configuration.dns ?? {} }, request.version);
   } catch (error) {
-    for (const problem of await undo.run()) host.warn(problem);
+    const problem = await undo.run();
+    if (problem) host.warn(problem);
     throw error;
   }
 };

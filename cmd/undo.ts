@@ -11,16 +11,20 @@ export class Undo {
     this.#steps.push({ what, step });
   }
 
-  /** Undoes everything, last things first. @returns a sentence for each step that failed; the others are done. */
-  async run(): Promise<string[]> {
-    const problems: string[] = [];
+  /**
+   * Undoes everything, last things first, up to a step that fails. What came before that may be in use yet: as long
+   * as a link could not be removed, nobody else may have its address. DEL, and GC, know of both.
+   *
+   * @returns what went wrong, if anything did.
+   */
+  async run(): Promise<string | undefined> {
     for (const { what, step } of this.#steps.splice(0).reverse()) {
       try {
         await step();
       } catch (error) {
-        problems.push(`could not undo: ${what}: ${reason(error)}`);
+        return `could not undo: ${what}: ${reason(error)}`;
       }
     }
-    return problems;
+    return undefined;
   }
 }

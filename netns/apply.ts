@@ -1,6 +1,6 @@
 import { codes, Failure } from '../conf/failure.ts';
 import type { Attachment } from '../ipam/store.ts';
-import type { Run } from './exec.ts';
+import { CommandError, type Run } from './exec.ts';
 import { isIPv6OffByDefault, setSysctl } from './host.ts';
 import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from './ip.ts';
 import { candidateNames, hostEndPrefix, type PairNames } from './naming.ts';
@@ -55,7 +55,7 @@ export async function wireHost(
     const wiring = plan(names);
     const refused = await makePair(run, descriptor, operation, wiring).then(made, (error: unknown) => {
       if (isPairRefused(error)) return error;
-      made();
+      if (mayHaveActed(error)) made();
       throw error;
     });
     if (!refused) return wiring;
@@ -79,6 +79,12 @@ async function makePair(run: Run, descriptor: number, operation: string, wiring:
 
 function isPairRefused(error: unknown): error is RefusedLine {
   return error instanceof RefusedLine && error.line.startsWith('link add') && error.answer.kind === 'exists';
+}
+
+/** A program that was never started has made nothing. */
+function mayHaveActed(error: unknown): boolean {
+  const cause = error instanceof Failure ? error.cause : undefined;
+  return !(cause instanceof CommandError && ['missing', 'not started'].includes(cause.outcome.kind));
 }
 
 function interfaceExists(wiring: Wiring, operation: string, cause: RefusedLine): Failure {
