@@ -27,6 +27,7 @@ const packageOf = {
   nft: 'nftables',
   nsenter: 'util-linux',
   ping: 'iputils-ping',
+  iptables: 'iptables',
   containerd: 'containerd',
   ctr: 'containerd',
   runc: 'runc',
@@ -47,7 +48,7 @@ const tasks = {
   build: { commands: [], root: false, build: true, steps: [] },
   demo: { commands: network, root: true, build: true, steps: [['test/demo/main.ts']] },
   test: {
-    commands: network.concat(runtime, ['strace', 'debootstrap', 'radvd', 'tc', 'iperf3']),
+    commands: network.concat(runtime, ['strace', 'debootstrap', 'radvd', 'tc', 'iperf3', 'iptables']),
     root: true,
     build: true,
     steps: [
@@ -56,6 +57,12 @@ const tasks = {
       ['node_modules/ava/entrypoints/cli.js'],
       ['node_modules/ava/entrypoints/cli.js', '--config', 'test/e2e/ava.config.mjs'],
     ],
+  },
+  'test:faults': {
+    commands: network.concat(['strace']),
+    root: true,
+    build: true,
+    steps: [['node_modules/ava/entrypoints/cli.js', '--config', 'test/faults/ava.config.mjs']],
   },
   'test:runtimes': {
     commands: network.concat(runtime, ['debootstrap']),

@@ -40,6 +40,8 @@ export interface Invocation {
   /** Added to the environment, or taken out of it. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly executable?: string;
+  /** A program, and its arguments, that is to start the plugin. */
+  readonly under?: readonly string[];
 }
 
 type Verb = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';
@@ -72,8 +74,8 @@ export async function call(
   input: object | string,
   invocation: Invocation = {},
 ): Promise<Outcome> {
-  const program = invocation.executable ?? executable;
-  const { exitCode, stdout, stderr } = await execa('/sbin/ip', ['netns', 'exec', node.name, program], {
+  const program = [...(invocation.under ?? []), invocation.executable ?? executable];
+  const { exitCode, stdout, stderr } = await execa('/sbin/ip', ['netns', 'exec', node.name, ...program], {
     env: environmentOf(verb, invocation),
     extendEnv: false,
     input: typeof input === 'string' ? input : JSON.stringify(input),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +34,15 @@ export class Namespace {
   /** What `ip -json` answers. */
   async ask<T>(...question: string[]): Promise<T> {
     return JSON.parse((await this.run('ip', '-json', ...question)) || '[]') as T;
+  }
+
+  /** Whether a process is in it. */
+  holds(pid: string): boolean {
+    try {
+      return statSync(`/proc/${pid}/ns/net`).ino === statSync(this.path).ino;
+    } catch {
+      return false;
+    }
   }
 
   /** The names of its links, but `lo`. */

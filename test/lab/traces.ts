@@ -34,7 +34,8 @@ export async function kernelState(namespace: Namespace): Promise<string> {
     ['ip', 'neighbour', 'show', 'nud', 'permanent'],
     ['nft', 'list', 'ruleset'],
   ];
-  const answers: string[] = [];
-  for (const [command = '', ...args] of questions) answers.push(await namespace.run(command, ...args));
+  const answers = await Promise.all(
+    questions.map(([command = '', ...args]) => namespace.run(command, ...args)),
+  );
   return answers.join('\n');
 }

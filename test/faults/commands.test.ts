@@ -1,0 +1,83 @@
+import { basename } from 'node:path';
+import test from 'ava';
+import { executable, failed, type Outcome, succeeded } from '../lab/cni.ts';
+import { complaint, onlyCommands, StandIns, type Start } from '../lab/stand-ins.ts';
+import { readTrace } from '../lab/strace.ts';
+import { commands, Scene, type Verb } from './scene.ts';
+
+const verbs = ['ADD', 'DEL', 'GC'] as const;
+
+/** What a verb starts, once for each start. */
+async function startsOf(verb: Verb): Promise<Start[]> {
+  await using scene = await Scene.open(verb);
+  const standIns = await StandIns.make(scene.file('stand-ins'), commands);
+  succeeded(await scene.call(verb, {}, { env: { PATH: standIns.path } }));
+  return standIns.starts();
+}
+
+/** The programs that a verb needs, with those that its commands start themselves. */
+async function programsOf(verb: Verb): Promise<string[]> {
+  await using scene = await Scene.open(verb);
+  const trace = scene.file('execve.trace');
+  const under = ['strace', '-f', '-o', trace, '-e', 'trace=execve', '-e', 'status=successful', '--'];
+  succeeded(await scene.call(verb, {}, { under }));
+  const paths = [...(await readTrace(trace)).matchAll(/execve\("([^"]+)"/g)].map(([, path = '']) => path);
+  return [...new Set(paths.filter((path) => path !== executable).map((path) => basename(path)))];
+}
+
+/** After an ADD nothing is left; DEL and GC may have to be called again, and then nothing is left either. */
+async function expectRecovery(scene: Scene, verb: Verb): Promise<void> {
+  if (verb !== 'ADD') succeeded(await scene.call(verb));
+  await scene.expectClean();
+  await scene.again();
+}
+
+async function misbehave(verb: Verb, start: Start, kind: 'fail' | 'hang'): Promise<Outcome> {
+  await using scene = await Scene.open(verb);
+  const standIns = await StandIns.make(scene.file('stand-ins'), commands);
+  await standIns.reset(start, { kind });
+  const outcome = await scene.call(verb, {}, { env: { PATH: standIns.path } });
+  await scene.quiet();
+  await expectRecovery(scene, verb);
+  return outcome;
+}
+
+for (const verb of verbs) {
+  test(`${verb}: each command fails in turn, and nothing is left`, async (t) => {
+    const starts = await startsOf(verb);
+    for (const start of starts) {
+      const error = failed(await misbehave(verb, start, 'fail'));
+      t.true([5, 102].includes(error.code), `${start.command} ${start.nth}: ${error.msg}`);
+      t.regex(JSON.stringify(error), new RegExp(`${start.command}.*${complaint}`));
+    }
+    t.true(starts.length > 0);
+  });
+}
+
+test('each command hangs in turn: code 11 past the deadline, and nothing is left', async (t) => {
+  const hangs = await Promise.all(
+    verbs.map(async (verb) => (await startsOf(verb)).map((start) => ({ verb, start }))),
+  );
+  const outcomes = hangs.flat().map(async ({ verb, start }) => {
+    const error = failed(await misbehave(verb, start, 'hang'));
+    t.is(error.code, 11, `${verb}, ${start.command} ${start.nth}: ${error.msg}`);
+    t.regex(error.msg, new RegExp(`${start.command}: no answer within 10 s`));
+  });
+  await Promise.all(outcomes);
+});
+
+for (const verb of verbs) {
+  test(`${verb}: each program is missing in turn, and nothing is left`, async (t) => {
+    const programs = await programsOf(verb);
+    for (const program of programs) {
+      await using scene = await Scene.open(verb);
+      const others = [...programs, 'strace'].filter((name) => name !== program);
+      const PATH = await onlyCommands(scene.file('bin'), others);
+      const error = failed(await scene.call(verb, {}, { env: { PATH } }));
+      t.true([5, 102].includes(error.code), error.msg);
+      t.regex(JSON.stringify(error), new RegExp(`${program}: no such command|failed to execute ${program}`));
+      await expectRecovery(scene, verb);
+    }
+    t.true(programs.length > 0);
+  });
+}
