@@ -12,6 +12,7 @@ import { plannedRoutes, type Wiring } from '../netns/plan.ts';
 import { shape } from '../netns/tc.ts';
 import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
 import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
+import { protectionOf, wireProtected } from './firewall.ts';
 import type { Host, Request, Verb } from './request.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from './result.ts';
 import { Undo } from './undo.ts';
@@ -132,17 +133,24 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
 
   const routes = routesOf(configuration, obtained);
   const { ifname } = attachment;
-  const wiring = await wireHost(
-    host.run,
-    attachment,
-    namespace.descriptor,
-    (pair) => {
-      const names = withMac(pair, runtimeConfig.mac);
-      return { names, ifname, mtu, ipv6: runsIPv6(mtu), alias, addresses, routes };
-    },
-    () => undo.push('remove the link', () => removePair(host.run, attachment)),
-  );
-  await wirePod(host.run, attachment, namespace.descriptor, wiring);
+  const plan = (names: PairNames): Wiring => ({
+    names: withMac(names, runtimeConfig.mac),
+    ifname,
+    mtu,
+    ipv6: runsIPv6(mtu),
+    alias,
+    addresses,
+    routes,
+  });
+  const protection = protectionOf(attachment, configuration, runtimeConfig, obtained);
+  const wire = async (): Promise<Wiring> => {
+    const wiring = await wireHost(host.run, attachment, namespace.descriptor, plan, () =>
+      undo.push('remove the link', () => removePair(host.run, attachment)),
+    );
+    await wirePod(host.run, attachment, namespace.descriptor, wiring);
+    return wiring;
+  };
+  const wiring = await wireProtected(wire, plan, protection, host, undo);
   const shaped = { hostEnd: wiring.names.hostEnd, mtu };
   await shape(host.run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
   return resultOf(wiring, netns, dnsOf(configuration, runtimeConfig, obtained));

@@ -13,7 +13,7 @@ import { type Preference, preferenceOf } from '../ipam/preference.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { requireFamily, unsupported } from '../netns/host.ts';
 import { delegate, findDelegate } from './delegate.ts';
-import { argumentsOf } from './environment.ts';
+import { argumentsOf, attachmentOf } from './environment.ts';
 import { type Host, openStore, type Request } from './request.ts';
 import { decodeResult, type Result } from './result.ts';
 import type { Undo } from './undo.ts';
@@ -123,6 +123,11 @@ export async function leaseFromDelegate(
   undo: Undo,
 ): Promise<DelegatedLease> {
   findDelegate(type, request.environment);
+  const attachment = attachmentOf(request.environment);
+  const store = openStore(configuration);
+  // Without addresses: they are the delegate's. What else the attachment has is noted there.
+  store.begin(attachment, request.environment['CNI_NETNS'] ?? '');
+  undo.push('forget the attachment', () => store.release(attachment));
   undo.push(`DEL by IPAM plugin ${type}`, async () => {
     await delegate(type, 'DEL', request, host);
   });

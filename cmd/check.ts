@@ -16,6 +16,7 @@ import { openNamespace } from '../netns/namespace.ts';
 import { inspectShaping } from '../netns/tc.ts';
 import { delegate } from './delegate.ts';
 import { attachmentOf } from './environment.ts';
+import { inspectProtection } from './firewall.ts';
 import { openStore, type Verb } from './request.ts';
 import { decodeResult, type Result, type ResultInterface } from './result.ts';
 
@@ -98,11 +99,12 @@ export const check: Verb = async (request, host) => {
     const via = new Set(leases.ours.map(({ gateway }) => formatAddress(gateway)));
     const routes = result.routes.flatMap(({ dst, gw }) => (gw && via.has(gw) ? [{ dst, gw }] : []));
     const expected = { attachment, mac, addresses: leases.ours, routes };
-    const problems = [
-      ...leases.problems,
-      ...(await inspect(host.run, namespace.descriptor, expected)),
-      ...(await inspectShaping(host.run, attachment, namespace.descriptor, bandwidth)),
-    ];
+    const found = await Promise.all([
+      inspect(host.run, namespace.descriptor, expected),
+      inspectShaping(host.run, attachment, namespace.descriptor, bandwidth),
+      inspectProtection(attachment, configuration, request, host),
+    ]);
+    const problems = [...leases.problems, ...found.flat()];
     if (problems.length > 0) throw altered(problems);
     return undefined;
   } finally {

@@ -1,20 +1,29 @@
 import { parseLocator } from '../conf/configuration.ts';
+import type { DiskStore } from '../ipam/disk.ts';
+import type { Attachment } from '../ipam/store.ts';
 import { removePair } from '../netns/apply.ts';
 import { delegate, delegateOf } from './delegate.ts';
 import { attachmentOf } from './environment.ts';
-import { openStore, type Verb } from './request.ts';
+import { together, unprotect } from './firewall.ts';
+import { type Host, openStore, type Verb } from './request.ts';
+
+/**
+ * Removes an attachment: its link and its part of the firewall side by side, and then its lease. As long as one of
+ * them is there, nobody else may have its address.
+ */
+export async function detach(store: DiskStore, attachment: Attachment, host: Host): Promise<void> {
+  await together(removePair(host.run, attachment), unprotect(store, attachment, host));
+  store.release(attachment);
+}
 
 /**
  * DEL (CNI 1.1.0, "DEL: Remove container from network, or un-apply modifications"). The attachment and the
  * network's name are all it goes by: no namespace, no prevResult, and no podCIDR, for those may be gone or changed.
- *
- * The link goes first: as long as it is there, nobody else may have its address.
  */
 export const del: Verb = async (request, host) => {
   const attachment = attachmentOf(request.environment);
   const store = openStore(parseLocator(request.configuration));
-  await removePair(host.run, attachment);
-  store.release(attachment);
+  await detach(store, attachment, host);
   const type = delegateOf(request.configuration);
   if (type !== undefined) await delegate(type, 'DEL', request, host);
   return undefined;

@@ -4,7 +4,8 @@ import { formatAddress } from '../conf/family.ts';
 import type { DiskStore } from '../ipam/disk.ts';
 import { poolsOf } from '../ipam/pool.ts';
 import type { Attachment } from '../ipam/store.ts';
-import { removePair, removePairsBut } from '../netns/apply.ts';
+import { removePairsBut } from '../netns/apply.ts';
+import { detach } from './del.ts';
 import { delegate, delegateOf } from './delegate.ts';
 import { type Host, openStore, type Request, type Verb } from './request.ts';
 
@@ -104,10 +105,7 @@ async function removeOrphans(request: Request, host: Host, store: DiskStore): Pr
 export const gc: Verb = async (request, host) => {
   const store = openStore(parseLocator(request.configuration));
   const type = delegateOf(request.configuration);
-  const remove = async (attachment: Attachment) => {
-    await removePair(host.run, attachment);
-    store.release(attachment);
-  };
+  const remove = (attachment: Attachment) => detach(store, attachment, host);
   const orphans = () => removeOrphans(request, host, store);
   const forward = () => type !== undefined && delegate(type, 'GC', request, host);
   await collect(request, store, remove, type === undefined ? [orphans] : [forward]);

@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { type Addressing, parseConfiguration } from '../conf/configuration.ts';
+import { type Addressing, type Configuration, parseConfiguration } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
 import { parseRuntimeConfig } from '../conf/runtime.ts';
 import type { DiskStore } from '../ipam/disk.ts';
@@ -9,6 +9,7 @@ import { forwardingSwitch, isForwarding, requireFamily } from '../netns/host.ts'
 import { requestedPools } from './addressing.ts';
 import { delegate } from './delegate.ts';
 import type { Environment } from './environment.ts';
+import { needsNft } from './firewall.ts';
 import { openStore, type Request, type Verb } from './request.ts';
 
 /** What every ADD starts. */
@@ -29,11 +30,16 @@ function isOnPath(command: string, path: string): boolean {
   });
 }
 
-/** `tc` as well, where pods may come with limits. Runtimes may keep `capabilities` to themselves: then nobody can know. */
-function neededCommands({ capabilities, runtimeConfig }: Request['configuration']): string[] {
+/** `nft` as well where pods need it, and `tc` where pods may come with limits. Runtimes may keep `capabilities` to themselves: then nobody can know. */
+function neededCommands(request: Request['configuration'], configuration: Configuration): string[] {
+  const { capabilities, runtimeConfig } = request;
   const isBandwidth = (value: unknown) =>
     typeof value === 'object' && value !== null && 'bandwidth' in value && Boolean(value.bandwidth);
-  return [capabilities, runtimeConfig].some(isBandwidth) ? [...commands, 'tc'] : commands;
+  return [
+    ...commands,
+    ...(needsNft(configuration) ? ['nft'] : []),
+    ...([capabilities, runtimeConfig].some(isBandwidth) ? ['tc'] : []),
+  ];
 }
 
 function requireCommands(needed: readonly string[], environment: Environment): void {
@@ -101,7 +107,7 @@ export function asNotReady(error: unknown): Failure {
 export const status: Verb = async (request, host) => {
   try {
     const configuration = parseConfiguration(request.configuration);
-    requireCommands(neededCommands(request.configuration), request.environment);
+    requireCommands(neededCommands(request.configuration, configuration), request.environment);
     const type = configuration.ipam?.type;
     if (type === undefined) {
       const { pools } = requirePools(configuration, request);

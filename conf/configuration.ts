@@ -58,7 +58,11 @@ const schema = z.strictObject({
   name,
   ipam: z.optional(delegate),
   mtu: z.optional(rules.mtu),
-  sysctls: z._default(z.boolean({ error: () => 'must be true or false' }), true),
+  ipMasq: z._default(rules.masquerade, 'auto'),
+  clusterCIDRs: z._default(rules.listOf(rules.cidr, 'CIDRs'), []),
+  nonMasqueradeCIDRs: z._default(rules.listOf(rules.cidrOrAddress, 'addresses and CIDRs'), []),
+  spoofCheck: z._default(rules.flag, true),
+  sysctls: z._default(rules.flag, true),
 });
 
 /** Our part of a configuration whose plugin is another one, and we its IPAM plugin. */
@@ -69,6 +73,7 @@ export type Configuration = z.output<typeof schema>;
 export type Addressing = Omit<z.output<typeof ipamSchema>, 'type'>;
 export type Route = z.output<typeof rules.route>;
 export type RangeSets = z.output<typeof rules.rangeSets>;
+export type Masquerade = z.output<typeof rules.masquerade>;
 export type Dns = z.output<typeof rules.dns>;
 export type { Address, Cidr };
 

@@ -73,6 +73,18 @@ const unsigned = z
   .int({ error: () => mustBeUnsigned })
   .check(z.refine((value) => value >= 0 && value <= 0xffffffff, { error: () => mustBeUnsigned }));
 
+export const flag = z.boolean({ error: () => 'must be true or false' });
+
+const masqueradeOfOne = z.union([z.boolean(), z.literal('auto')], {
+  error: () => 'must be true, false or "auto"',
+});
+
+/** `ipMasq`, for both families or for each. */
+export const masquerade = z.union(
+  [masqueradeOfOne, z.strictObject({ IPv4: z.optional(masqueradeOfOne), IPv6: z.optional(masqueradeOfOne) })],
+  { error: () => 'must be true, false, "auto", or one of these for each of "IPv4" and "IPv6"' },
+);
+
 /** The name of a plugin's executable: never a path. */
 export const pluginType = z
   .string({ error: () => 'must be the name of a plugin' })
@@ -159,3 +171,31 @@ export const bandwidth = z.pipe(
     return Object.fromEntries(limits.filter(([, limit]) => limit.rate > 0));
   }),
 );
+
+/** A port as the `portMappings` capability has it: 0 is none. */
+const portOrNone = z
+  .int({ error: () => 'must be a port' })
+  .check(z.refine((port) => port >= 0 && port <= 65535, { error: () => 'must be a port' }));
+
+const protocols = ['tcp', 'udp', 'sctp'] as const;
+type Protocol = (typeof protocols)[number];
+
+const protocol = parsed('"tcp", "udp" or "sctp"', (text): Protocol | undefined =>
+  protocols.find((known) => known === text.toLowerCase()),
+);
+
+/** An address, or nothing, as runtimes write it: null, or empty. */
+const addressOrNone = z.pipe(
+  z.nullish(z.union([z.literal(''), address], { error: () => 'must be an IP address, or empty' })),
+  z.transform((value) => value || undefined),
+);
+
+/** One entry of the `portMappings` capability (CNI CONVENTIONS.md). Runtimes leave out what is empty. */
+export const portMapping = z.object({
+  hostPort: z._default(portOrNone, 0),
+  containerPort: z
+    .int({ error: () => 'must be a port' })
+    .check(z.refine((port) => port >= 1 && port <= 65535, { error: () => 'must be a port from 1 to 65535' })),
+  protocol: z._default(protocol, 'tcp'),
+  hostIP: addressOrNone,
+});

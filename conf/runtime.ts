@@ -13,6 +13,7 @@ const runtimeConfig = z.object({
   mac: z.optional(rules.mac),
   ipRanges: z.optional(rules.rangeSets),
   bandwidth: z.optional(rules.bandwidth),
+  portMappings: z._default(rules.listOf(rules.portMapping, 'port mappings'), []),
   dns: z.optional(
     z.object({
       servers: z.optional(rules.listOf(rules.text, 'strings')),
@@ -31,6 +32,7 @@ function capabilityKeys(path: readonly PropertyKey[]): string[] {
   return path[0] === 'ipRanges' ? Object.keys(rules.range.shape) : [];
 }
 
+export type PortMapping = z.output<typeof rules.portMapping>;
 export type RuntimeConfig = z.output<typeof runtimeConfig>;
 
 /** @throws {Failure} code 7, naming the capability that is wrong. */

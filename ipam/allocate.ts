@@ -112,9 +112,14 @@ function exhausted(pool: Pool): Failure {
   });
 }
 
-function takeFrom(taker: Taker, store: LeaseStore, number: bigint | undefined): LeasedAddress | undefined {
+function takeFrom(
+  taker: Taker,
+  store: LeaseStore,
+  attachment: Attachment,
+  number: bigint | undefined,
+): LeasedAddress | undefined {
   const paired = number === undefined ? undefined : taker.withHostNumber(number);
-  return paired ?? taker.nextFree() ?? (store.reclaim() ? taker.nextFree() : undefined);
+  return paired ?? taker.nextFree() ?? (store.reclaim(attachment) ? taker.nextFree() : undefined);
 }
 
 /** @throws {Failure} code 7 for an address of a family that the pod does not get, and for a second one of one. */
@@ -158,7 +163,7 @@ export function allocate(
   for (const pool of [...preference.pools].sort((a, b) => a.family.bits - b.family.bits)) {
     const taker = new Taker(pool, store, attachment);
     const wanted = requested.find(({ family }) => family === pool.family);
-    const taken = wanted ? taker.exactly(wanted) : takeFrom(taker, store, number);
+    const taken = wanted ? taker.exactly(wanted) : takeFrom(taker, store, attachment, number);
     if (!taken) {
       failures.push(exhausted(pool));
       continue;

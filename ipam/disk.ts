@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { codes, Failure, reason } from '../conf/failure.ts';
 import { digestOf } from './attachment.ts';
 import { contentOf, fileMode, folderMode, linkUnlessThere, namesIn, replaceBy, sleep } from './files.ts';
-import { formatLease, type IndexEntry, isHeldBy, parseLease } from './lease-file.ts';
-import { LeaseIndex } from './lease-index.ts';
+import { formatLease, type IndexEntry, inheritance, isHeldBy, parseLease } from './lease-file.ts';
+import { LeaseIndex, stateFolder } from './lease-index.ts';
 import type { Attachment, LeaseStore, StoredLease } from './store.ts';
 
 /** Where a network's leases are, and when: they end with the boot, as interfaces do. */
@@ -46,7 +46,7 @@ export class DiskStore implements LeaseStore {
 
   constructor(place: StorePlace, isDead: IsDead) {
     this.#leases = `${place.dataDir}/${place.network}`;
-    this.#index = new LeaseIndex(`${place.dataDir}/.dualstack/${place.network}`, place.bootID);
+    this.#index = new LeaseIndex(`${place.dataDir}/${stateFolder}/${place.network}`, place.bootID);
     this.#isDead = isDead;
   }
 
@@ -74,6 +74,32 @@ export class DiskStore implements LeaseStore {
       if (!taken) this.#index.append(attachment, `-${address}`);
       return taken;
     });
+  }
+
+  /**
+   * Notes what else the attachment is about to have: one line of JSON, before it has it.
+   *
+   * @throws {Failure} code 5 when the store cannot be written.
+   */
+  record(attachment: Attachment, record: string): void {
+    this.#guarded('write', () => this.#index.append(attachment, record));
+  }
+
+  /** What was noted for the attachment, and what it inherited from the dead. */
+  recordsOf(attachment: Attachment): Pick<IndexEntry, 'records' | 'inherited'> {
+    return this.#index.entryOf(attachment) ?? { records: [], inherited: [] };
+  }
+
+  /** Notes that what the attachment inherited is removed. */
+  settle(attachment: Attachment): void {
+    this.record(attachment, inheritance);
+  }
+
+  /** Writes a text for another program to read, beside what the index has of the attachment. @returns its path. */
+  lend(attachment: Attachment, text: string): string {
+    const path = this.#scratchOf(attachment);
+    this.#guarded('write', () => writeFileSync(path, text, { mode: fileMode }));
+    return path;
   }
 
   /** The addresses that the attachment has, as far as the index knows. */
@@ -154,9 +180,13 @@ export class DiskStore implements LeaseStore {
       .map(({ attachment }) => attachment);
   }
 
-  reclaim(): boolean {
+  reclaim(heir: Attachment): boolean {
     const dead = this.dead();
-    for (const attachment of dead) this.release(attachment);
+    for (const attachment of dead) {
+      const { records, inherited } = this.recordsOf(attachment);
+      for (const record of [...records, ...inherited]) this.record(heir, `${inheritance}${record}`);
+      this.release(attachment);
+    }
     return this.removeUnreadable() > 0 || dead.length > 0;
   }
 

@@ -30,7 +30,14 @@ export interface IndexEntry {
   readonly netns: string;
   /** Addresses that it has, or was about to take when it was stopped. */
   readonly addresses: readonly string[];
+  /** What else it has, or was about to have: lines of JSON that are not the store's to understand. */
+  readonly records: readonly string[];
+  /** The same of attachments that are dead, whose addresses it may have got: still to be removed. */
+  readonly inherited: readonly string[];
 }
+
+/** Before a record that was another attachment's; alone: those before are done with. */
+export const inheritance = '^';
 
 /**
  * An entry of the index. Lines are only added: an address before it is taken, and again with a minus sign when it
@@ -41,6 +48,9 @@ export interface IndexEntry {
  *     fd00:10:244:1::7
  *     -fd00:10:244:1::7
  *     fd00:10:244:1::8
+ *     {"hostEnd":"vethds70ce6f240",…}
+ *     ^{"hostEnd":"vethds0c1d3e5f7",…}
+ *     ^
  */
 export function formatEntryHead(attachment: Attachment, netns: string): string {
   return `${JSON.stringify({ ...attachment, netns })}\n`;
@@ -52,15 +62,21 @@ export function parseEntry(content: string): IndexEntry | undefined {
   const parsed = parseHead(head);
   if (!parsed) return undefined;
   const addresses = new Set<string>();
-  for (const line of lines.filter((line) => line !== '')) {
-    // In order: an address that was refused may have become free, and been taken, later on.
+  // In order: an address that was refused may have become free, and been taken, later on.
+  for (const line of lines) {
     if (line.startsWith('-')) addresses.delete(line.slice(1));
-    else addresses.add(line);
+    else if (/^[0-9a-f.:]+$/.test(line)) addresses.add(line);
   }
-  return { ...parsed, addresses: [...addresses] };
+  const unsettled = lines.slice(lines.lastIndexOf(inheritance) + 1);
+  return {
+    ...parsed,
+    addresses: [...addresses],
+    records: lines.filter((line) => line.startsWith('{')),
+    inherited: unsettled.filter((line) => line.startsWith(`${inheritance}{`)).map((line) => line.slice(1)),
+  };
 }
 
-function parseHead(head: string): Omit<IndexEntry, 'addresses'> | undefined {
+function parseHead(head: string): Pick<IndexEntry, 'attachment' | 'netns'> | undefined {
   try {
     const { containerID, ifname, netns } = JSON.parse(head) as Record<string, unknown>;
     if (typeof containerID !== 'string' || typeof ifname !== 'string' || typeof netns !== 'string')

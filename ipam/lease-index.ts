@@ -2,11 +2,20 @@ import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'no
 import { digestOf } from './attachment.ts';
 import { isClaimed, removeDeadClaims, withClaim } from './claim.ts';
 import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty } from './files.ts';
-import { formatEntryHead, type IndexEntry, parseEntry } from './lease-file.ts';
+import { formatEntryHead, type IndexEntry, inheritance, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
 
 const claimsFolder = 'claims';
 const adoptedFolder = 'adopted';
+
+/** In a `dataDir`, beside the networks' own folders. */
+export const stateFolder = '.dualstack';
+
+/** The entries of this boot of every network that has its leases in a folder. */
+export function entriesOfAllNetworks(dataDir: string, bootID: string): IndexEntry[] {
+  const state = `${dataDir}/${stateFolder}`;
+  return namesIn(state).flatMap((network) => new LeaseIndex(`${state}/${network}`, bootID).entries());
+}
 
 /**
  * What each attachment of this boot has, found without looking through the leases.
@@ -34,9 +43,14 @@ export class LeaseIndex {
     return parseEntry(contentOf(this.pathOf(attachment)) ?? '');
   }
 
-  /** Writes an entry anew, with no address. */
+  /** Writes an entry anew, with no address. What an earlier one had beside addresses is inherited. */
   begin(attachment: Attachment, netns: string): void {
-    writeFileSync(this.pathOf(attachment), formatEntryHead(attachment, netns), { mode: fileMode });
+    const left = this.entryOf(attachment);
+    const inherited = [...(left?.inherited ?? []), ...(left?.records ?? [])];
+    const lines = inherited.map((record) => `${inheritance}${record}\n`);
+    writeFileSync(this.pathOf(attachment), formatEntryHead(attachment, netns) + lines.join(''), {
+      mode: fileMode,
+    });
   }
 
   append(attachment: Attachment, line: string): void {

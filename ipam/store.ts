@@ -27,6 +27,6 @@ export interface LeaseStore {
   remember(attachment: Attachment, position: number, address: string): void;
   /** Every address that is taken. Costs what the number of leases costs: not for the usual way. */
   taken(): ReadonlySet<string>;
-  /** Gives back what is provably dead. @returns whether anything was. */
-  reclaim(): boolean;
+  /** Gives back what is provably dead; what else those have is the heir's to remove. @returns whether any was. */
+  reclaim(heir: Attachment): boolean;
 }

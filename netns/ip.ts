@@ -9,6 +9,9 @@ const packages: Readonly<Record<string, string>> = {
   tc: 'iproute2',
   nsenter: 'util-linux',
   tee: 'coreutils',
+  nft: 'nftables',
+  unshare: 'util-linux',
+  conntrack: 'conntrack',
 };
 
 /** Where a program runs: on the host, or in the namespace behind this descriptor of ours. */

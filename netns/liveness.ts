@@ -4,7 +4,7 @@ import { isNamespace } from './namespace.ts';
 import { candidateNames } from './naming.ts';
 
 /** Whether our network namespace has an interface of this name: every one has its settings there. */
-function linkExists(name: string): boolean {
+export function linkExists(name: string): boolean {
   return existsSync(`/proc/sys/net/ipv4/conf/${name}`);
 }
 

@@ -25,6 +25,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packageOf = {
   ip: 'iproute2',
   nft: 'nftables',
+  conntrack: 'conntrack',
   nsenter: 'util-linux',
   ping: 'iputils-ping',
   iptables: 'iptables',
@@ -40,7 +41,7 @@ const packageOf = {
   '/usr/lib/cni/loopback': 'containernetworking-plugins',
 };
 
-const network = ['ip', 'nft', 'nsenter', 'ping'];
+const network = ['ip', 'nft', 'conntrack', 'nsenter', 'ping'];
 const runtime = ['containerd', 'ctr', 'runc', 'busybox', '/usr/lib/cni/loopback'];
 
 /** What each task needs, and the commands that it is. `root`: it makes network namespaces. */

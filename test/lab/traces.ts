@@ -25,6 +25,26 @@ export async function leases(dataDir: string, network = 'pods'): Promise<string[
   return files.filter((file) => !file.startsWith('last_reserved_ip.'));
 }
 
+/** One object of `nft -json list ruleset`: a table, a chain, a rule, a set or a map. */
+interface Ruleset {
+  readonly nftables: readonly Readonly<Record<string, { table?: string; name?: string; elem?: unknown }>>[];
+}
+
+/**
+ * The rules of a namespace. Of our own table, which is there from the first pod on and is the configuration's and not
+ * the pods', the elements alone.
+ */
+async function rules(namespace: Namespace): Promise<string> {
+  const { nftables } = JSON.parse(await namespace.run('nft', '--json', 'list', 'ruleset')) as Ruleset;
+  const objects = nftables.flatMap((entry) => Object.entries(entry)).filter(([kind]) => kind !== 'metainfo');
+  const isOurs = ({ table, name }: { table?: string; name?: string }) => (table ?? name) === 'dualstack';
+  const kept = objects.flatMap(([kind, object]) => {
+    if (!isOurs(object)) return [[kind, object]];
+    return object.elem ? [[object.name, object.elem]] : [];
+  });
+  return kept.map((object) => JSON.stringify(object)).join('\n');
+}
+
 /** Links, addresses, routes, neighbours and rules of a namespace, for a comparison of before and after. */
 export async function kernelState(namespace: Namespace): Promise<string> {
   const questions = [
@@ -32,10 +52,9 @@ export async function kernelState(namespace: Namespace): Promise<string> {
     ['ip', 'route', 'show', 'table', 'all'],
     ['ip', '-6', 'route', 'show', 'table', 'all'],
     ['ip', 'neighbour', 'show', 'nud', 'permanent'],
-    ['nft', 'list', 'ruleset'],
   ];
   const answers = await Promise.all(
     questions.map(([command = '', ...args]) => namespace.run(command, ...args)),
   );
-  return answers.join('\n');
+  return [...answers, await rules(namespace)].join('\n');
 }

@@ -13,6 +13,10 @@ test('what is not said has its default', (t) => {
     nodeIPs: [],
     exclude: [],
     gateways: [],
+    ipMasq: 'auto',
+    clusterCIDRs: [],
+    nonMasqueradeCIDRs: [],
+    spoofCheck: true,
     sysctls: true,
   });
 });
@@ -113,6 +117,17 @@ const refused: [Input, string][] = [
   [{ mtu: 67 }, 'mtu must be between 68 and 65535 bytes'],
   [{ mtu: 65536 }, 'mtu must be between 68 and 65535 bytes'],
   [{ sysctls: 'no' }, 'sysctls must be true or false'],
+  [{ spoofCheck: 0 }, 'spoofCheck must be true or false'],
+  ...['yes', null, { IPv4: 'no' }].map((ipMasq): [object, string] => [
+    { ipMasq },
+    'ipMasq must be true, false, "auto", or one of these for each of "IPv4" and "IPv6"',
+  ]),
+  [{ ipMasq: { IPv5: true } }, 'unknown key "IPv5" in ipMasq'],
+  [{ clusterCIDRs: ['10.0.0.1/8'] }, `clusterCIDRs[0] must be ${cidr}, not "10.0.0.1/8"`],
+  [
+    { nonMasqueradeCIDRs: ['all'] },
+    'nonMasqueradeCIDRs[0] must be an IP address or a CIDR without host bits, not "all"',
+  ],
   [{ ipam: 'host-local' }, 'ipam must be an object with the type of an IPAM plugin'],
   [{ ipam: {} }, 'ipam.type must be the name of a plugin'],
   [{ ipam: { type: '../host-local' } }, 'ipam.type must be the name of a plugin, not a path'],

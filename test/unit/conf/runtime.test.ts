@@ -8,7 +8,7 @@ import {
   parseRuntimeConfig,
 } from '../../../conf/runtime.ts';
 
-const none = { ips: [] };
+const none = { ips: [], portMappings: [] };
 
 test('no runtimeConfig, a null one and one with capabilities of others ask for nothing', (t) => {
   const others = { aliases: { pods: ['a'] }, deviceID: 'x', infinibandGUID: 'y', cgroupPath: '/kubepods' };
@@ -104,8 +104,42 @@ test('addresses that args.cni.ips and IP= ask for', (t) => {
 
 test('nothing in a capability is looked for deeper than it can be', (t) => {
   const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
-  t.deepEqual<unknown, unknown>(parseRuntimeConfig({ portMappings: deep }), none);
+  t.deepEqual<unknown, unknown>(parseRuntimeConfig({ aliases: deep }), none);
   t.throws(() => parseRuntimeConfig({ ips: deep }), {
     message: /runtimeConfig\.ips\[0\] must be an IP address/,
   });
+  t.throws(() => parseRuntimeConfig({ portMappings: deep }), {
+    message: /runtimeConfig\.portMappings\[0\] must be an object/,
+  });
 });
+
+test('port mappings as runtimes write them: protocols in any case, a host address that may be empty', (t) => {
+  const { portMappings } = parseRuntimeConfig({
+    portMappings: [
+      { hostPort: 8080, containerPort: 80, protocol: 'TCP', hostIP: '' },
+      { hostPort: 53, containerPort: 53, protocol: 'udp', hostIP: '2001:db8::10' },
+      { containerPort: 9, protocol: 'sctp', hostIP: null, name: 'metrics' },
+      { hostPort: 1, containerPort: 1 },
+    ],
+  });
+  const read = portMappings.map(({ hostPort, containerPort, protocol, hostIP }) =>
+    [hostPort, containerPort, protocol, hostIP && formatAddress(hostIP)].join(),
+  );
+  t.deepEqual(read, ['8080,80,tcp,', '53,53,udp,2001:db8::10', '0,9,sctp,', '1,1,tcp,']);
+  t.deepEqual(parseRuntimeConfig({ portMappings: null }).portMappings, []);
+});
+
+for (const [entry, where] of [
+  [{ hostPort: 65536, containerPort: 80 }, 'hostPort must be a port'],
+  [{ hostPort: -1, containerPort: 80 }, 'hostPort must be a port'],
+  [{ hostPort: 80, containerPort: 0 }, 'containerPort must be a port from 1 to 65535'],
+  [{ hostPort: 80 }, 'containerPort must be a port'],
+  [{ hostPort: '80', containerPort: 80 }, 'hostPort must be a port'],
+  [{ hostPort: 80, containerPort: 80, protocol: 'icmp' }, 'protocol must be "tcp", "udp" or "sctp"'],
+  [{ hostPort: 80, containerPort: 80, hostIP: 'localhost' }, 'hostIP must be an IP address, or empty'],
+] as const) {
+  test(`a port mapping is refused: ${JSON.stringify(entry)}`, (t) => {
+    const { message } = t.throws(() => parseRuntimeConfig({ portMappings: [entry] }));
+    t.true(message?.includes(`runtimeConfig.portMappings[0].${where}`), message);
+  });
+}

@@ -4,6 +4,8 @@ import test from 'ava';
 import { execa } from 'execa';
 import { codes, Failure } from '../../../conf/failure.ts';
 import { allocate } from '../../../ipam/allocate.ts';
+import { DiskStore } from '../../../ipam/disk.ts';
+import { entriesOfAllNetworks } from '../../../ipam/lease-index.ts';
 import type { Attachment } from '../../../ipam/store.ts';
 import { preferenceFrom } from '../../lab/pools.ts';
 import { openDisk, temporaryFolder } from '../../lab/stores.ts';
@@ -215,7 +217,7 @@ test('leases end with the boot, also those of a process that was killed on the w
   after.begin(a, '');
   t.deepEqual([...after.taken()], []);
   t.true(after.reserve(a, '10.0.0.2'));
-  t.deepEqual(readdirSync(`${dataDir}/.dualstack/pods`).sort(), ['boot-2', 'claims']);
+  t.deepEqual(readdirSync(`${dataDir}/.dualstack/pods`).sort(), ['adopted', 'boot-2', 'claims']);
 });
 
 test('a late visit by the boot before last ends nothing of this one', (t) => {
@@ -241,9 +243,43 @@ test('reclaim gives back the dead alone: those whose namespace is known, and jud
     store.reserve(attachment, address);
   }
   t.deepEqual(store.dead(), [a]);
-  t.true(store.reclaim());
+  t.true(store.reclaim(b));
   t.deepEqual([...store.taken()].sort(), ['10.0.0.3', '10.0.0.4']);
-  t.false(store.reclaim());
+  t.false(store.reclaim(b));
+});
+
+test('what is noted of the dead is the heir’s to remove, until it says that it has', (t) => {
+  const store = openDisk(temporaryFolder(t), 'boot-1', (attachment) => attachment.containerID === 'a');
+  for (const attachment of [a, b]) store.begin(attachment, '/run/netns/any');
+  store.reserve(a, '10.0.0.2');
+  store.record(a, '{"of":"a"}');
+  store.record(b, '{"of":"b"}');
+  t.true(store.reclaim(b));
+  t.deepEqual(store.recordsOf(a), { records: [], inherited: [] });
+  t.deepEqual(store.recordsOf(b).inherited, ['{"of":"a"}']);
+  store.settle(b);
+  t.deepEqual(store.recordsOf(b).inherited, []);
+  t.deepEqual(store.recordsOf(b).records, ['{"of":"b"}']);
+});
+
+test('an attachment that begins anew inherits what an earlier call of its noted', (t) => {
+  const store = openDisk(temporaryFolder(t));
+  store.begin(a, '/run/netns/a');
+  store.record(a, '{"call":1}');
+  store.begin(a, '/run/netns/a');
+  t.deepEqual(store.recordsOf(a).inherited, ['{"call":1}']);
+  t.deepEqual(store.recordsOf(a).records, []);
+});
+
+test('the entries of all networks of a folder are found, those of this boot', (t) => {
+  const dataDir = temporaryFolder(t);
+  for (const network of ['one', 'two']) {
+    const place = { dataDir, network, bootID: 'boot-1' };
+    new DiskStore(place, () => false).begin({ containerID: network, ifname: 'eth0' }, '');
+  }
+  const found = entriesOfAllNetworks(dataDir, 'boot-1').map(({ attachment }) => attachment.containerID);
+  t.deepEqual(found.sort(), ['one', 'two']);
+  t.deepEqual(entriesOfAllNetworks(dataDir, 'boot-2'), []);
 });
 
 test('everybody who has a lease, or began one, is known', (t) => {
