@@ -66,7 +66,7 @@ function withMac(names: PairNames, mac: string | undefined): PairNames {
 }
 
 function rejectOwnNamespace(environment: Environment, path: string): void {
-  const isOverridden = ['1', 'true'].includes(environment['CNI_NETNS_OVERRIDE'] ?? '');
+  const isOverridden = /^(?:1|true)$/i.test(environment['CNI_NETNS_OVERRIDE'] ?? '');
   if (isOverridden || !isOwnNamespace(path)) return;
   throw new Failure(codes.ownNamespace, "plugin's netns and netns from CNI_NETNS should not be the same");
 }
