@@ -1,0 +1,19 @@
+import { join } from 'node:path';
+import test from 'ava';
+import { execa } from 'execa';
+
+test('called by a person, the plugin says on standard error what it is', async (t) => {
+  const main = join(import.meta.dirname, '../../../cmd/main.ts');
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [main], {
+    env: { CNI_COMMAND: '' },
+    input: '',
+    reject: false,
+  });
+  t.is(exitCode, 0);
+  t.is(stdout, '');
+  t.regex(stderr, /^CNI plugin dualstack /);
+  t.regex(
+    stderr,
+    /^CNI protocol versions supported: 0\.1\.0, 0\.2\.0, 0\.3\.0, 0\.3\.1, 0\.4\.0, 1\.0\.0, 1\.1\.0$/m,
+  );
+});
