@@ -38,6 +38,7 @@ const packageOf = {
   radvd: 'radvd',
   tc: 'iproute2',
   iperf3: 'iperf3',
+  iptables: 'iptables',
   '/usr/lib/cni/loopback': 'containernetworking-plugins',
 };
 

@@ -31,6 +31,12 @@ export class Namespace {
     return (await execa('ip', ['netns', 'exec', this.name, command, ...args], options)).stdout;
   }
 
+  /** The same with something for its standard input. */
+  async feed(input: string, command: string, ...args: string[]): Promise<string> {
+    const options = { env: { PATH: systemPath }, input };
+    return (await execa('ip', ['netns', 'exec', this.name, command, ...args], options)).stdout;
+  }
+
   /** What `ip -json` answers. */
   async ask<T>(...question: string[]): Promise<T> {
     return JSON.parse((await this.run('ip', '-json', ...question)) || '[]') as T;

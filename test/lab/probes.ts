@@ -21,9 +21,21 @@ export interface Server extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Answers every client, on all addresses of both families, with the source address that it saw. */
-export async function serve(namespace: Namespace, transport: Transport): Promise<Server> {
-  const args = ['netns', 'exec', namespace.name, process.execPath, join(scripts, 'server.ts'), transport];
+/**
+ * Answers every client, on all addresses of both families, with the source address that it saw.
+ *
+ * @param name follows that in every answer, after a space, where it matters who answers.
+ */
+export async function serve(namespace: Namespace, transport: Transport, name = ''): Promise<Server> {
+  const args = [
+    'netns',
+    'exec',
+    namespace.name,
+    process.execPath,
+    join(scripts, 'server.ts'),
+    transport,
+    name,
+  ];
   const child = execa('ip', args, { env: { PATH: systemPath }, stdin: 'pipe', reject: false });
   const port = await new Promise<number>((resolve, reject) => {
     child.stdout.once('data', (line: Buffer) => resolve(Number(line.toString())));
@@ -38,7 +50,7 @@ export async function serve(namespace: Namespace, transport: Transport): Promise
   };
 }
 
-/** Asks such a server. @returns the address that it saw the question come from. @throws without an answer in a second. */
+/** Asks such a server. @returns the address that it saw the question come from, and its name. @throws without an answer in a second. */
 export async function ask(from: Namespace, transport: Transport, to: string, port: number): Promise<string> {
   return from.run(process.execPath, join(scripts, 'client.ts'), transport, to, `${port}`);
 }

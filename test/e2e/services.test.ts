@@ -1,0 +1,172 @@
+import test, { type ExecutionContext } from 'ava';
+import { call, podIPs, succeeded } from '../lab/cni.ts';
+import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
+import { type Config, configuration } from '../lab/pods.ts';
+import { ask, type Server, serve, type Transport } from '../lab/probes.ts';
+import { iptables } from '../lab/proxies/iptables.ts';
+import { nftables } from '../lab/proxies/nftables.ts';
+import type { FamilyServices, ServicePort, ServiceProxy } from '../lab/proxies/service.ts';
+
+/** What each family has: the addresses of `lab.outside`, and one ClusterIP for each Service. */
+const families = [
+  {
+    family: 'IPv4',
+    clusterCIDR: '10.244.0.0/16',
+    nodeIP: '192.0.2.10',
+    world: '192.0.2.1',
+    gateway: '10.244.1.1',
+    clusterIP: (number: number) => `10.96.0.${number}`,
+  },
+  {
+    family: 'IPv6',
+    clusterCIDR: 'fd00:10:244::/48',
+    nodeIP: '2001:db8::10',
+    world: '2001:db8::1',
+    gateway: 'fd00:10:244:1::1',
+    clusterIP: (number: number) => `fd00:10:96::${number}`,
+  },
+] as const;
+
+/** The pods, and the addresses that they ask for: a proxy may know them before they are there. */
+const pods = {
+  one: ['10.244.1.11', 'fd00:10:244:1::11'],
+  two: ['10.244.1.12', 'fd00:10:244:1::12'],
+  client: ['10.244.1.13', 'fd00:10:244:1::13'],
+} as const;
+
+type PodName = keyof typeof pods;
+
+/** The Services: each has both families, and the pods `one` and `two` behind it, or `one` alone. */
+const services = {
+  web: { number: 10, nodePort: 30080, protocol: 'tcp', behind: ['one', 'two'] },
+  dns: { number: 11, nodePort: 30053, protocol: 'udp', behind: ['one', 'two'] },
+  own: { number: 12, protocol: 'tcp', behind: ['one'] },
+  sticky: { number: 13, protocol: 'tcp', behind: ['one', 'two'], affinity: true },
+  kept: { number: 14, nodePort: 30081, protocol: 'tcp', behind: ['one', 'two'], local: true },
+} as const;
+
+interface Cluster {
+  readonly lab: Lab;
+  readonly node: Namespace;
+  readonly world: Namespace;
+  readonly pods: Readonly<Record<PodName, Namespace>>;
+  readonly ports: Readonly<Record<'one' | 'two', Readonly<Record<Transport, number>>>>;
+}
+
+async function openCluster(lab: Lab, servers: AsyncDisposableStack): Promise<Cluster> {
+  const node = await lab.node();
+  const world = await lab.outside(node);
+  const namespaces = { one: await lab.pod(), two: await lab.pod(), client: await lab.pod() };
+  const start = async (name: 'one' | 'two', transport: Transport): Promise<number> =>
+    servers.use<Server>(await serve(namespaces[name], transport, name)).port;
+  const ports = {
+    one: { tcp: await start('one', 'tcp'), udp: await start('one', 'udp') },
+    two: { tcp: await start('two', 'tcp'), udp: await start('two', 'udp') },
+  };
+  return { lab, node, world, pods: namespaces, ports };
+}
+
+function servicesOf({ ports }: Cluster, index: number): FamilyServices {
+  const { family, clusterCIDR, nodeIP, clusterIP } = families[index] ?? families[0];
+  const all = Object.entries(services).map(([name, { number, behind, ...service }]): ServicePort => {
+    const endpoints = behind.map((pod) => ({
+      address: pods[pod][index] ?? '',
+      port: ports[pod][service.protocol],
+    }));
+    return { name, clusterIP: clusterIP(number), port: 80, endpoints, ...service };
+  });
+  return { family, clusterCIDR, nodeIP, services: all };
+}
+
+async function sync(proxy: ServiceProxy, cluster: Cluster): Promise<void> {
+  for (const index of families.keys()) await proxy.sync(cluster.node, servicesOf(cluster, index));
+}
+
+async function addPods(cluster: Cluster, more: Config, ...names: readonly PodName[]): Promise<void> {
+  for (const containerID of names) {
+    const ips = pods[containerID];
+    const config = configuration(cluster.lab, { ...more, runtimeConfig: { ips } });
+    const netns = cluster.pods[containerID].path;
+    const result = succeeded(await call(cluster.node, 'ADD', config, { netns, containerID }));
+    if (podIPs(result).join() !== ips.join()) throw new Error(`${containerID} has ${podIPs(result)}`);
+  }
+}
+
+/** Who asks which Service how, and the source address that its pods see. */
+function questions(cluster: Cluster, index: number) {
+  const { nodeIP, world, gateway, clusterIP } = families[index] ?? families[0];
+  const { web, dns, own, kept } = services;
+  const client = pods.client[index] ?? '';
+  const { node, world: outside, pods: inside } = cluster;
+  return [
+    ['a pod, by the ClusterIP', inside.client, 'tcp', clusterIP(web.number), 80, client],
+    ['a pod, by the ClusterIP of UDP', inside.client, 'udp', clusterIP(dns.number), 80, client],
+    ['the node, by the ClusterIP', node, 'tcp', clusterIP(web.number), 80, gateway],
+    ['a pod that reaches itself', inside.one, 'tcp', clusterIP(own.number), 80, gateway],
+    ['the outside, by the NodePort', outside, 'tcp', nodeIP, web.nodePort, gateway],
+    ['the outside, by the NodePort of UDP', outside, 'udp', nodeIP, dns.nodePort, gateway],
+    ['a pod, by the NodePort', inside.client, 'tcp', nodeIP, web.nodePort, gateway],
+    ['the node, by its NodePort', node, 'tcp', nodeIP, web.nodePort, gateway],
+    ['the outside, with its address kept', outside, 'tcp', nodeIP, kept.nodePort, world],
+    ['a pod, by the NodePort that keeps addresses', inside.client, 'tcp', nodeIP, kept.nodePort, client],
+  ] as const;
+}
+
+async function answers(t: ExecutionContext, cluster: Cluster): Promise<void> {
+  for (const [index, { family, clusterIP }] of families.entries()) {
+    for (const [who, from, transport, to, port, seen] of questions(cluster, index)) {
+      const [source] = (await ask(from, transport, to, port)).split(' ');
+      t.is(source, seen, `${family}: ${who}`);
+    }
+    t.is(
+      await answerers(cluster.pods.client, clusterIP(services.sticky.number), 10),
+      1,
+      `${family}: affinity`,
+    );
+  }
+}
+
+/** How many different pods answer. Two that take turns by chance would both do so, but once in 512 times. */
+async function answerers(from: Namespace, to: string, times: number): Promise<number> {
+  const names = new Set<string>();
+  for (let asked = 0; asked < times; asked++) {
+    const [, name = ''] = (await ask(from, 'tcp', to, 80)).split(' ');
+    names.add(name);
+  }
+  return names.size;
+}
+
+async function delPods({ lab, node }: Cluster): Promise<void> {
+  for (const containerID of Object.keys(pods))
+    succeeded(await call(node, 'DEL', configuration(lab), { containerID }));
+}
+
+const settings: [string, Config][] = [['as it comes', {}]];
+
+for (const proxy of [nftables, iptables]) {
+  for (const [what, more] of settings) {
+    test(`Services work when the ${proxy.mode} proxy was first: ${what}`, async (t) => {
+      await using lab = await openLab();
+      await using servers = new AsyncDisposableStack();
+      const cluster = await openCluster(lab, servers);
+      await sync(proxy, cluster);
+      const before = await proxy.rules(cluster.node);
+      await addPods(cluster, more, 'one', 'two', 'client');
+      t.is(await proxy.rules(cluster.node), before);
+      await answers(t, cluster);
+      await delPods(cluster);
+      t.is(await proxy.rules(cluster.node), before);
+    });
+
+    test(`Services work when the ${proxy.mode} proxy came later, and wrote its rules again: ${what}`, async (t) => {
+      await using lab = await openLab();
+      await using servers = new AsyncDisposableStack();
+      const cluster = await openCluster(lab, servers);
+      await addPods(cluster, more, 'one', 'two');
+      await sync(proxy, cluster);
+      await addPods(cluster, more, 'client');
+      await sync(proxy, cluster);
+      await answers(t, cluster);
+    });
+  }
+}
