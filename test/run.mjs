@@ -28,7 +28,6 @@ const packageOf = {
   conntrack: 'conntrack',
   nsenter: 'util-linux',
   ping: 'iputils-ping',
-  iptables: 'iptables',
   containerd: 'containerd',
   ctr: 'containerd',
   runc: 'runc',
