@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { call, podIPs, succeeded } from '../lab/cni.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
 import { type Config, configuration } from '../lab/pods.ts';
-import { ask, type Server, serve, type Transport } from '../lab/probes.ts';
+import { askAll, type Question, type Server, serve, type Transport } from '../lab/probes.ts';
 import { iptables } from '../lab/proxies/iptables.ts';
 import { nftables } from '../lab/proxies/nftables.ts';
 import type { FamilyServices, ServicePort, ServiceProxy } from '../lab/proxies/service.ts';
@@ -92,48 +92,61 @@ async function addPods(cluster: Cluster, more: Config, ...names: readonly PodNam
   }
 }
 
-/** Who asks which Service how, and the source address that its pods see. */
-function questions(cluster: Cluster, index: number) {
+/** One question, and the source address that the pod behind the Service sees it come from. */
+interface Expectation extends Question {
+  readonly who: string;
+  readonly seen: string;
+}
+
+/** Who asks which Service how, in one family. */
+function expectations(index: number): Record<'client' | 'node' | 'one' | 'world', Expectation[]> {
   const { nodeIP, world, gateway, clusterIP } = families[index] ?? families[0];
   const { web, dns, own, kept } = services;
   const client = pods.client[index] ?? '';
-  const { node, world: outside, pods: inside } = cluster;
-  return [
-    ['a pod, by the ClusterIP', inside.client, 'tcp', clusterIP(web.number), 80, client],
-    ['a pod, by the ClusterIP of UDP', inside.client, 'udp', clusterIP(dns.number), 80, client],
-    ['the node, by the ClusterIP', node, 'tcp', clusterIP(web.number), 80, gateway],
-    ['a pod that reaches itself', inside.one, 'tcp', clusterIP(own.number), 80, gateway],
-    ['the outside, by the NodePort', outside, 'tcp', nodeIP, web.nodePort, gateway],
-    ['the outside, by the NodePort of UDP', outside, 'udp', nodeIP, dns.nodePort, gateway],
-    ['a pod, by the NodePort', inside.client, 'tcp', nodeIP, web.nodePort, gateway],
-    ['the node, by its NodePort', node, 'tcp', nodeIP, web.nodePort, gateway],
-    ['the outside, with its address kept', outside, 'tcp', nodeIP, kept.nodePort, world],
-    ['a pod, by the NodePort that keeps addresses', inside.client, 'tcp', nodeIP, kept.nodePort, client],
-  ] as const;
+  const byClusterIP = { transport: 'tcp', port: 80 } as const;
+  const byNodePort = { transport: 'tcp', to: nodeIP, port: web.nodePort } as const;
+  return {
+    client: [
+      { who: 'a pod, by the ClusterIP', ...byClusterIP, to: clusterIP(web.number), seen: client },
+      { who: 'a pod, by UDP', ...byClusterIP, transport: 'udp', to: clusterIP(dns.number), seen: client },
+      { who: 'a pod, by the NodePort', ...byNodePort, seen: gateway },
+      {
+        who: 'a pod, by the NodePort that keeps addresses',
+        ...byNodePort,
+        port: kept.nodePort,
+        seen: client,
+      },
+    ],
+    node: [
+      { who: 'the node, by the ClusterIP', ...byClusterIP, to: clusterIP(web.number), seen: gateway },
+      { who: 'the node, by its NodePort', ...byNodePort, seen: gateway },
+    ],
+    one: [{ who: 'a pod that reaches itself', ...byClusterIP, to: clusterIP(own.number), seen: gateway }],
+    world: [
+      { who: 'the outside, by the NodePort', ...byNodePort, seen: gateway },
+      { who: 'the outside, by UDP', ...byNodePort, transport: 'udp', port: dns.nodePort, seen: gateway },
+      { who: 'the outside, with its address kept', ...byNodePort, port: kept.nodePort, seen: world },
+    ],
+  };
 }
 
+/** An answer is the source address that was seen, and the name of the pod that saw it. */
 async function answers(t: ExecutionContext, cluster: Cluster): Promise<void> {
+  const namespaces = { ...cluster.pods, node: cluster.node, world: cluster.world };
   for (const [index, { family, clusterIP }] of families.entries()) {
-    for (const [who, from, transport, to, port, seen] of questions(cluster, index)) {
-      const [source] = (await ask(from, transport, to, port)).split(' ');
-      t.is(source, seen, `${family}: ${who}`);
+    for (const [from, expected] of Object.entries(expectations(index))) {
+      const given = await askAll(namespaces[from as keyof typeof namespaces], expected);
+      const sources = given.map((answer) => answer.split(' ')[0]);
+      const whoSawWhat = expected.map(({ who }, at) => `${family}: ${who}: ${sources[at]}`);
+      t.deepEqual(
+        whoSawWhat,
+        expected.map(({ who, seen }) => `${family}: ${who}: ${seen}`),
+      );
     }
-    t.is(
-      await answerers(cluster.pods.client, clusterIP(services.sticky.number), 10),
-      1,
-      `${family}: affinity`,
-    );
+    const sticky = { transport: 'tcp', to: clusterIP(services.sticky.number), port: 80 } as const;
+    const given = await askAll(cluster.pods.client, Array<Question>(20).fill(sticky));
+    t.is(new Set(given).size, 1, `${family}: a client stays with its pod`);
   }
-}
-
-/** How many different pods answer. Two that take turns by chance would both do so, but once in 512 times. */
-async function answerers(from: Namespace, to: string, times: number): Promise<number> {
-  const names = new Set<string>();
-  for (let asked = 0; asked < times; asked++) {
-    const [, name = ''] = (await ask(from, 'tcp', to, 80)).split(' ');
-    names.add(name);
-  }
-  return names.size;
 }
 
 async function delPods({ lab, node }: Cluster): Promise<void> {

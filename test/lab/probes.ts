@@ -50,7 +50,21 @@ export async function serve(namespace: Namespace, transport: Transport, name = '
   };
 }
 
-/** Asks such a server. @returns the address that it saw the question come from, and its name. @throws without an answer in a second. */
+/** Who is asked, and how. */
+export interface Question {
+  readonly transport: Transport;
+  readonly to: string;
+  readonly port: number;
+}
+
+/** Asks such servers, one after the other. @returns as `ask`, for each. @throws without an answer in a second. */
+export async function askAll(from: Namespace, questions: readonly Question[]): Promise<string[]> {
+  const words = questions.flatMap(({ transport, to, port }) => [transport, to, `${port}`]);
+  return (await from.run(process.execPath, join(scripts, 'client.ts'), ...words)).split('\n');
+}
+
+/** Asks such a server. @returns the address that it saw the question come from, and its name. @throws as `askAll`. */
 export async function ask(from: Namespace, transport: Transport, to: string, port: number): Promise<string> {
-  return from.run(process.execPath, join(scripts, 'client.ts'), transport, to, `${port}`);
+  const [answer = ''] = await askAll(from, [{ transport, to, port }]);
+  return answer;
 }

@@ -1,32 +1,60 @@
-/** `client.ts tcp|udp ADDRESS PORT`: sends once, prints the answer; after a second without one it fails. */
+/**
+ * `client.ts tcp|udp ADDRESS PORT …`: asks each of these in turn, once, and prints the answers, each on its own line;
+ * after a second without one it fails.
+ */
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 
-const [transport, host = '', port = ''] = process.argv.slice(2);
 const deadline = 1000;
 
-function fail(why: string): void {
-  console.error(`${transport} ${host} ${port}: ${why}`);
+type Answer = (answer: string) => void;
+type Refuse = (error: Error) => void;
+
+function askTcp(host: string, port: number, answer: Answer, refuse: Refuse): void {
+  let text = '';
+  const socket = connect({ host, port });
+  socket.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  socket.on('error', refuse);
+  socket.on('end', () => answer(text));
+}
+
+function askUdp(host: string, port: number, answer: Answer, refuse: Refuse): void {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  socket.on('message', (message) => {
+    socket.close();
+    answer(message.toString());
+  });
+  socket.on('error', refuse);
+  socket.send('?', port, host);
+}
+
+async function ask(transport: string, host: string, port: string): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  const question = `${transport} ${host} ${port}`;
+  try {
+    return await new Promise<string>((answer, refuse) => {
+      timer = setTimeout(() => refuse(new Error(`no answer within ${deadline} ms`)), deadline);
+      if (transport === 'tcp') askTcp(host, Number(port), answer, refuse);
+      else askUdp(host, Number(port), answer, refuse);
+    });
+  } catch (cause) {
+    throw new Error(question, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const words = process.argv.slice(2);
+try {
+  for (let at = 0; at < words.length; at += 3) {
+    const [transport = '', host = '', port = ''] = words.slice(at, at + 3);
+    console.log(await ask(transport, host, port));
+  }
+  process.exit();
+} catch (error) {
+  const { message, cause } = error as Error;
+  console.error(`${message}: ${cause instanceof Error ? cause.message : cause}`);
   process.exit(1);
 }
-
-function askTcp(): void {
-  const socket = connect({ host, port: Number(port) });
-  socket.on('data', (answer) => process.stdout.write(answer));
-  socket.on('error', (error) => fail(error.message));
-  socket.on('close', () => process.exit());
-}
-
-function askUdp(): void {
-  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
-  socket.on('message', (answer) => {
-    process.stdout.write(answer);
-    process.exit();
-  });
-  socket.on('error', (error) => fail(error.message));
-  socket.send('?', Number(port), host);
-}
-
-setTimeout(() => fail(`no answer within ${deadline} ms`), deadline);
-if (transport === 'tcp') askTcp();
-else askUdp();
