@@ -66,7 +66,7 @@ const tasks = {
     steps: [['node_modules/ava/entrypoints/cli.js', '--config', 'test/faults/ava.config.mjs']],
   },
   'test:runtimes': {
-    commands: network.concat(runtime, ['debootstrap']),
+    commands: network.concat(runtime, ['debootstrap', 'tc']),
     root: true,
     build: true,
     steps: [

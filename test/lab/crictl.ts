@@ -18,7 +18,7 @@ export type Cri = {
   /** Tells the runtime the Node's `.spec.podCIDRs`, in their order. */
   setPodCIDRs(podCIDRs: string[]): Promise<void>;
   /** Runs a pod with one container in it, which runs `command`. */
-  runPod(name: string, command: string[]): Promise<Pod>;
+  runPod(name: string, command: string[], annotations?: Record<string, string>): Promise<Pod>;
   removePod(pod: Pod): Promise<void>;
 };
 
@@ -43,9 +43,9 @@ export async function connect(program: string, machine: Machine, { socket }: Con
       await crictl('update-runtime-config', '--pod-cidr', podCIDRs.join(','));
     },
 
-    async runPod(name, command) {
+    async runPod(name, command, annotations = {}) {
       const metadata = { name, namespace: 'default', uid: randomUUID(), attempt: 0 };
-      const podFile = await file(`${name}.json`, { metadata, linux: {} });
+      const podFile = await file(`${name}.json`, { metadata, annotations, linux: {} });
       const container = { metadata: { name, attempt: 0 }, image: { image: imageName }, command, linux: {} };
       const containerFile = await file(`${name}-container.json`, container);
       const id = await crictl('runp', podFile);

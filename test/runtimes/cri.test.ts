@@ -43,6 +43,30 @@ for (const { title, cni, podCIDRs, podIPs } of orders) {
   );
 }
 
+test.serial('the bandwidth annotations of a pod limit it', async (t) => {
+  const machine = await startMachine();
+  t.teardown(machine.stop);
+  await installPlugins(machine);
+  const template = sample('containerd-template.conflist');
+  const containerd = await startContainerd(machine, { conf_template: template });
+  const cri = await connect(await toolPath('crictl'), machine, containerd);
+  await cri.setPodCIDRs([v4.podCIDR, v6.podCIDR]);
+
+  const pod = await cri.runPod('slow', ['/bin/sleep', '86400'], {
+    'kubernetes.io/ingress-bandwidth': '10M',
+    'kubernetes.io/egress-bandwidth': '20M',
+  });
+  t.regex(
+    await machine.run('tc', ['qdisc', 'show']),
+    /^qdisc tbf \S+ dev vethds\S+ root refcnt \d+ rate 10Mbit /m,
+  );
+  const [namespace = ''] = (await machine.run('ip', ['netns', 'list'])).split(' ');
+  const inPod = await machine.run('tc', ['-netns', namespace, 'qdisc', 'show', 'dev', 'eth0']);
+  t.regex(inPod, /^qdisc tbf .* rate 20Mbit /);
+  await cri.removePod(pod);
+  t.deepEqual(await traces(machine), []);
+});
+
 const port = 8080;
 
 /** Serves the image's own /bin; any file does. */

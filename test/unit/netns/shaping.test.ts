@@ -61,11 +61,15 @@ test('a burst that takes longer than tc can tell is not held against the kernel'
 
 const bits = { ingressRate: 1000, ingressBurst: 2000, egressRate: 3000, egressBurst: 4000 };
 
+/** containerd writes the names of its Go fields, and this burst for the annotations of a pod, which have none. */
+const containerds = { IngressRate: 10_000_000, IngressBurst: 4_294_967_295, EgressRate: 0, EgressBurst: 0 };
+
 const requests: [string, unknown, unknown][] = [
   ['nothing', undefined, undefined],
   ['null', null, undefined],
   ['zeros', { ingressRate: 0, egressBurst: 0 }, {}],
   ['both directions', bits, { ingress: { rate: 1000, burst: 2000 }, egress: { rate: 3000, burst: 4000 } }],
+  ['as containerd sends it', containerds, { ingress: { rate: 10_000_000, burst: 4_294_967_295 } }],
   ['one direction', { egressRate: 8, egressBurst: 8 }, { egress: { rate: 8, burst: 8 } }],
 ];
 
