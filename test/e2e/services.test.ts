@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { call, podIPs, succeeded } from '../lab/cni.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
 import { type Config, configuration } from '../lab/pods.ts';
-import { askAll, type Question, type Server, serve, type Transport } from '../lab/probes.ts';
+import { ask, askAll, type Question, type Server, serve, type Transport } from '../lab/probes.ts';
 import { iptables } from '../lab/proxies/iptables.ts';
 import { nftables } from '../lab/proxies/nftables.ts';
 import type { FamilyServices, ServicePort, ServiceProxy } from '../lab/proxies/service.ts';
@@ -149,15 +149,37 @@ async function answers(t: ExecutionContext, cluster: Cluster): Promise<void> {
   }
 }
 
+/** That the client meets the outside with the node's address says that our rules are at work beside those of the proxy. */
+async function expectMasquerade(t: ExecutionContext, { pods: { client }, world }: Cluster): Promise<void> {
+  await using server = await serve(world, 'tcp');
+  for (const { nodeIP, world: to } of families) {
+    t.is(await ask(client, 'tcp', to, server.port), nodeIP);
+  }
+}
+
 async function delPods({ lab, node }: Cluster): Promise<void> {
   for (const containerID of Object.keys(pods))
     succeeded(await call(node, 'DEL', configuration(lab), { containerID }));
 }
 
-const settings: [string, Config][] = [['as it comes', {}]];
+/** What a network is told, and whether its pods reach the outside with the node's address. */
+interface Setting {
+  readonly what: string;
+  readonly more: Config;
+  readonly masqueraded: boolean;
+}
+
+const settings: readonly Setting[] = [
+  {
+    what: 'masquerade and spoof check',
+    more: { ipMasq: true, spoofCheck: true, clusterCIDRs: families.map(({ clusterCIDR }) => clusterCIDR) },
+    masqueraded: true,
+  },
+  { what: 'neither', more: { ipMasq: false, spoofCheck: false }, masqueraded: false },
+];
 
 for (const proxy of [nftables, iptables]) {
-  for (const [what, more] of settings) {
+  for (const { what, more, masqueraded } of settings) {
     test(`Services work when the ${proxy.mode} proxy was first: ${what}`, async (t) => {
       await using lab = await openLab();
       await using servers = new AsyncDisposableStack();
@@ -167,6 +189,7 @@ for (const proxy of [nftables, iptables]) {
       await addPods(cluster, more, 'one', 'two', 'client');
       t.is(await proxy.rules(cluster.node), before);
       await answers(t, cluster);
+      if (masqueraded) await expectMasquerade(t, cluster);
       await delPods(cluster);
       t.is(await proxy.rules(cluster.node), before);
     });
@@ -180,6 +203,7 @@ for (const proxy of [nftables, iptables]) {
       await addPods(cluster, more, 'client');
       await sync(proxy, cluster);
       await answers(t, cluster);
+      if (masqueraded) await expectMasquerade(t, cluster);
     });
   }
 }
