@@ -16,7 +16,7 @@ const version = process.env['DUALSTACK_VERSION'];
 /** Under this name the same executable is an IPAM plugin. */
 const ipamName = 'dualstack-ipam';
 
-const handlers: Handlers = { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status };
+export const handlers: Handlers = { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status };
 
 /** The name that we were called by: of the executable, or of the script that Node.js was given. */
 function isIpam(): boolean {
@@ -29,7 +29,7 @@ function about(): string {
 }
 
 /** The executable's entry: a runtime's call has CNI_COMMAND set, a person's has not. */
-async function main(): Promise<void> {
+export async function main(): Promise<void> {
   const command = process.env['CNI_COMMAND'];
   if (!command) {
     write(2, about());
@@ -46,5 +46,3 @@ async function main(): Promise<void> {
   // At once: a program that did not end in time may still hold our pipes.
   process.exit(exitStatus);
 }
-
-main();
