@@ -5,6 +5,7 @@ import { call, failed, podIPs, succeeded } from '../lab/cni.ts';
 import { type Namespace, openLab } from '../lab/namespaces.ts';
 import { addPod, type Config, configuration } from '../lab/pods.ts';
 import { ping } from '../lab/probes.ts';
+import { StandIns } from '../lab/stand-ins.ts';
 import { throughput } from '../lab/throughput.ts';
 import { kernelState, storeTraces } from '../lab/traces.ts';
 
@@ -156,6 +157,46 @@ test('a missing tc fails the ADD of a pod with limits, which is undone', async (
   t.regex(error.details ?? '', /install iproute2/);
   t.deepEqual([await node.links(), await storeTraces(join(lab.folder, 'data'))], [[], []]);
 });
+
+/** The first limit is set on the host, the second in the pod. */
+const misdeeds: [string, number, 'fail' | 'hang', number, RegExp][] = [
+  [
+    'fails on the host',
+    1,
+    'fail',
+    102,
+    /limit the bandwidth of eth0 of container container-1: tc: exit status 1/,
+  ],
+  [
+    'fails in the pod',
+    2,
+    'fail',
+    102,
+    /limit the bandwidth of eth0 of container container-1: nsenter: exit status 1/,
+  ],
+  [
+    'hangs',
+    2,
+    'hang',
+    11,
+    /limit the bandwidth of eth0 of container container-1: nsenter: no answer within 10 s/,
+  ],
+];
+
+for (const [what, nth, kind, code, msg] of misdeeds) {
+  test(`a tc that ${what} fails the ADD, which is undone`, async (t) => {
+    await using lab = await openLab();
+    const [node, pod] = [await lab.node(), await lab.pod()];
+    const standIns = await StandIns.make(join(lab.folder, 'stand-ins'), ['tc']);
+    await standIns.reset({ command: 'tc', nth }, { kind });
+    const invocation = { netns: pod.path, env: { PATH: standIns.path } };
+    const error = failed(await call(node, 'ADD', configuration(lab, limited()), invocation));
+    t.is(error.code, code);
+    t.regex(error.msg, msg);
+    t.deepEqual([await node.links(), await pod.links()], [[], []]);
+    t.deepEqual(await storeTraces(join(lab.folder, 'data')), []);
+  });
+}
 
 interface Place {
   readonly node: Namespace;
