@@ -113,7 +113,8 @@ export interface DelegatedLease extends Lease {
 /**
  * Takes a lease from another IPAM plugin, which gets a DEL should something fail from here on.
  *
- * @throws {Failure} with the code of the plugin; 7 when it gave no address of a family that was asked for.
+ * @throws {Failure} with the code of the plugin; 7 when it gave no address of a family that was asked for, or one of a
+ * family that the host has switched off.
  */
 export async function leaseFromDelegate(
   type: string,
@@ -134,5 +135,6 @@ export async function leaseFromDelegate(
   const result = decodeResult(await delegate(type, 'ADD', request, host));
   const addresses = inPreferredOrder(result.ips.flatMap(delegatedAddress), configuration);
   rejectMissing(type, addresses, configuration);
+  for (const { address } of addresses) requireFamily(address.family);
   return { addresses, warnings: [], result };
 }

@@ -151,6 +151,23 @@ test('disable_ipv6: IPv4 alone works and no IPv6 setting changes; IPv6 asked for
   t.deepEqual(await storeTraces(join(lab.folder, 'data')), []);
 });
 
+test('disable_ipv6 and an IPAM plugin that gives IPv6 all the same: an error that says so, and nothing left behind', async (t) => {
+  await using lab = await openLab();
+  const [node, pod] = [await lab.node(), await lab.pod()];
+  await node.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
+  const dataDir = join(lab.folder, 'host-local');
+  const ranges = [[{ subnet: '10.9.0.0/24' }], [{ subnet: 'fd09::/64' }]];
+  const config = configuration(lab, { ipam: { type: 'host-local', dataDir, ranges }, podCIDRs: undefined });
+  const error = failed(await call(node, 'ADD', config, { netns: pod.path }));
+  t.is(error.code, 7);
+  t.regex(error.msg, /IPv6 is asked for, and the host has it switched off/);
+  t.deepEqual(await node.links(), []);
+  t.deepEqual(
+    (await storeTraces(dataDir)).filter((file) => !file.endsWith('/lock')),
+    [],
+  );
+});
+
 test('disable_ipv6 and PreferDualStack: the pod gets IPv4 and the operator a warning', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
@@ -278,6 +295,8 @@ for (const [what, more] of families) {
       const [from, to] = advertiser === 'host' ? ends : ([ends[1], ends[0]] as const);
       await giveLinkLocal(from.namespace, from.link);
       await to.namespace.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=0');
+      // Our table drops what a pod advertises: the ends of the pair must not need it.
+      await node.run('nft', 'flush', 'ruleset');
       const advertisement = { link: from.link, prefix: '2001:db8:66::/64', lifetime: 600 };
       await using _ = await advertise(lab, from.namespace, advertisement);
       const heard = async () =>
