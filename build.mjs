@@ -17,8 +17,14 @@ const root = import.meta.dirname;
 const dist = `${root}/dist`;
 const version = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')).version;
 
-/** No variable of a runtime's environment may change what the program does; env's -S takes the options apart. */
-const shebang = '#!/usr/bin/env -S -u NODE_OPTIONS node\n';
+/**
+ * No variable of a runtime's environment may change what the program does, or have it write files. The executable
+ * ignores NODE_OPTIONS, and has options that stand over the others; of the script, env takes them away (-S takes
+ * the shebang apart, which has 255 bytes at most).
+ */
+const deafOptions = ['--openssl-config=/dev/null', '--no-use-env-proxy'];
+const unset = ['OPTIONS', 'V8_COVERAGE', 'COMPILE_CACHE', 'REDIRECT_WARNINGS', 'EXTRA_CA_CERTS', 'USE_ENV_PROXY'];
+const shebang = `#!/usr/bin/env -S -u OPENSSL_CONF ${unset.map((name) => `-u NODE_${name}`).join(' ')} node\n`;
 
 /** Where Node.js looks for the blob in its own executable, and the mark that says one is there. */
 const blobSection = 'NODE_SEA_BLOB';
@@ -69,7 +75,7 @@ async function writeExecutable() {
       output: blob,
       disableExperimentalSEAWarning: true,
       useSnapshot: true,
-      execArgv,
+      execArgv: [...execArgv, ...deafOptions],
       execArgvExtension: 'none',
     }),
   );

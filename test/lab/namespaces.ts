@@ -1,9 +1,11 @@
+import { equal } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { until } from './until.ts';
 
 /** The system's own folders alone: node_modules/.bin, on npm's PATH, holds an unrelated `nft`. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -96,12 +98,13 @@ export class Lab implements AsyncDisposable {
     return this.namespace('pod');
   }
 
-  /** Lays a cable between two namespaces, ready at once: no address is tentative. */
+  /** Lays a cable between two namespaces, ready at once: no address is tentative, and both ends send. */
   async cable(one: CableEnd, other: CableEnd): Promise<void> {
     const peer = ['peer', 'name', other.link, 'netns', other.namespace.name];
     await one.namespace.run('ip', 'link', 'add', one.link, 'type', 'veth', ...peer);
     await raise(one, 'fe80::a/64');
     await raise(other, 'fe80::b/64');
+    for (const end of [one, other]) await sends(end);
     for (const end of [one, other]) await addGateways(end);
   }
 
@@ -142,6 +145,14 @@ async function raise({ namespace, link, addresses }: CableEnd, linkLocal: string
     await namespace.run('ip', 'address', 'add', address, 'dev', link, ...nodad(address));
   }
   await namespace.run('ip', 'link', 'set', link, 'up');
+}
+
+/** The end that was up first drops what it is to send until the kernel has noticed the other, in its own time. */
+async function sends({ namespace, link }: CableEnd): Promise<void> {
+  await until(`${link} to send`, async () => {
+    const [state] = await namespace.ask<{ operstate: string }[]>('link', 'show', 'dev', link);
+    equal(state?.operstate, 'UP');
+  });
 }
 
 async function addGateways({ namespace, gateways = [] }: CableEnd): Promise<void> {
