@@ -28,6 +28,15 @@ function about(): string {
   return `CNI plugin ${name} ${version}\nCNI protocol versions supported: ${supportedVersions.join(', ')}\n`;
 }
 
+/** What commands are looked for in when the runtime names no PATH, which the system's own default is too short for. */
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Node.js would write files, of what it saw of us, for this variable: the one that no option stands over. */
+function quietEnvironment(): void {
+  if (process.env['NODE_V8_COVERAGE']) process.getBuiltinModule('node:v8').stopCoverage();
+  process.env['PATH'] ||= defaultPath;
+}
+
 /** The executable's entry: a runtime's call has CNI_COMMAND set, a person's has not. */
 export async function main(): Promise<void> {
   const command = process.env['CNI_COMMAND'];
@@ -35,6 +44,7 @@ export async function main(): Promise<void> {
     write(2, about());
     return;
   }
+  quietEnvironment();
   const { output, status: exitStatus } = await answer(command, {
     environment: process.env,
     readInput: readStandardInput,

@@ -43,9 +43,7 @@ function neededCommands(request: Request['configuration'], configuration: Config
 }
 
 function requireCommands(needed: readonly string[], environment: Environment): void {
-  const missing = needed.filter(
-    (command) => !isOnPath(command, environment['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'),
-  );
+  const missing = needed.filter((command) => !isOnPath(command, environment['PATH'] ?? ''));
   if (missing.length > 0) throw notReady(`missing commands: ${missing.join(', ')}`);
 }
 
