@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { errno } from '../conf/failure.ts';
 import { fileMode, folderMode, namesIn } from './files.ts';
 
 /**
@@ -33,15 +34,27 @@ function isAlive(owner: string): boolean {
  * @returns whether `action` ran. When it did not, somebody else had the key a moment ago.
  */
 export function withClaim(folder: string, key: string, action: () => void): boolean {
-  mkdirSync(folder, { recursive: true, mode: folderMode });
   const own = `${key}.${process.pid}.${startTime(process.pid)}`;
-  writeFileSync(`${folder}/${own}`, '', { mode: fileMode });
+  announce(folder, own);
   try {
     if (hasRival(folder, key, own)) return false;
     action();
     return true;
   } finally {
     rmSync(`${folder}/${own}`, { force: true });
+  }
+}
+
+/**
+ * On a full disk nobody can announce himself. Nobody can take an address there either, so that none is given anew
+ * while it is removed: what is removed makes room again.
+ */
+function announce(folder: string, own: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: folderMode });
+    writeFileSync(`${folder}/${own}`, '', { mode: fileMode });
+  } catch (error) {
+    if (errno(error) !== 'ENOSPC' && errno(error) !== 'EDQUOT') throw error;
   }
 }
 

@@ -269,9 +269,9 @@ export class DiskStore implements LeaseStore {
   /** Makes the folders. The first call ever adopts host-local's leases, that of a boot ends those of earlier ones. */
   #prepare(): void {
     mkdirSync(this.#leases, { recursive: true, mode: folderMode });
+    this.#index.endEarlierBoots((entry) => this.#end(entry));
     this.#index.prepare();
     this.#index.adoptOnce(() => this.#adopt());
-    this.#index.endEarlierBoots((entry) => this.#end(entry));
   }
 
   /** Leases that were there before us enter the index, so that DEL finds them and the next boot ends them. */

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { digestOf } from './attachment.ts';
 import { isClaimed, removeDeadClaims, withClaim } from './claim.ts';
 import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty } from './files.ts';
@@ -43,14 +43,22 @@ export class LeaseIndex {
     return parseEntry(contentOf(this.pathOf(attachment)) ?? '');
   }
 
-  /** Writes an entry anew, with no address. What an earlier one had beside addresses is inherited. */
+  /**
+   * Writes an entry anew, with no address. What an earlier one had beside addresses is inherited: it stays in place
+   * until this one is complete, also on a full disk.
+   */
   begin(attachment: Attachment, netns: string): void {
     const left = this.entryOf(attachment);
     const inherited = [...(left?.inherited ?? []), ...(left?.records ?? [])];
     const lines = inherited.map((record) => `${inheritance}${record}\n`);
-    writeFileSync(this.pathOf(attachment), formatEntryHead(attachment, netns) + lines.join(''), {
-      mode: fileMode,
-    });
+    const path = this.pathOf(attachment);
+    try {
+      writeFileSync(`${path}.new`, formatEntryHead(attachment, netns) + lines.join(''), { mode: fileMode });
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      rmSync(`${path}.new`, { force: true });
+      throw error;
+    }
   }
 
   append(attachment: Attachment, line: string): void {

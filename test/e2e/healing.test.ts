@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import { candidateNames } from '../../netns/naming.ts';
 import { call, debianPlugins, failed, type Invocation, type Outcome, podIPs, succeeded } from '../lab/cni.ts';
+import { mountDisk } from '../lab/disk.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
 import { addPod, type Config, configuration, dataDirOf } from '../lab/pods.ts';
-import { leases, storeTraces } from '../lab/traces.ts';
+import { kernelState, leases, storeTraces } from '../lab/traces.ts';
 import { until } from '../lab/until.ts';
 
 /** Five pods fill it. */
@@ -232,3 +233,29 @@ test('the store is readable by root alone', async (t) => {
   t.is((await stat(dataDirOf(lab))).mode & 0o777, 0o700);
   await rm(dataDirOf(lab), { recursive: true });
 });
+
+for (const [what, options] of [
+  ['room', 'size=256k'],
+  ['inodes', 'nr_inodes=64'],
+] as const) {
+  test(`on a disk without ${what} an ADD fails and leaves nothing, and DEL releases`, async (t) => {
+    await using lab = await openLab();
+    await using disk = await mountDisk(dataDirOf(lab), options);
+    const node = await lab.node();
+    const first = await addPod(lab, node, {}, 'first');
+    await disk.fill();
+    const before = [await kernelState(node), await storeTraces(dataDirOf(lab))];
+    const { path } = await lab.pod();
+    const error = failed(await call(node, 'ADD', configuration(lab), { netns: path, containerID: 'second' }));
+    t.is(error.code, 5);
+    t.regex(error.msg, /write the lease store .*ENOSPC/);
+    t.deepEqual([await kernelState(node), await storeTraces(dataDirOf(lab))], before);
+    t.is((await call(node, 'DEL', first.config, { containerID: 'second' })).status, 0);
+    t.is((await call(node, 'DEL', first.config, { containerID: 'first' })).status, 0);
+    t.deepEqual(await node.links(), []);
+    t.deepEqual(
+      (await storeTraces(dataDirOf(lab))).filter((name) => !name.startsWith('filler')),
+      [],
+    );
+  });
+}
