@@ -23,7 +23,14 @@ const version = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')).version
  * the shebang apart, which has 255 bytes at most).
  */
 const deafOptions = ['--openssl-config=/dev/null', '--no-use-env-proxy'];
-const unset = ['OPTIONS', 'V8_COVERAGE', 'COMPILE_CACHE', 'REDIRECT_WARNINGS', 'EXTRA_CA_CERTS', 'USE_ENV_PROXY'];
+const unset = [
+  'OPTIONS',
+  'V8_COVERAGE',
+  'COMPILE_CACHE',
+  'REDIRECT_WARNINGS',
+  'EXTRA_CA_CERTS',
+  'USE_ENV_PROXY',
+];
 const shebang = `#!/usr/bin/env -S -u OPENSSL_CONF ${unset.map((name) => `-u NODE_${name}`).join(' ')} node\n`;
 
 /** Where Node.js looks for the blob in its own executable, and the mark that says one is there. */

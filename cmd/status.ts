@@ -64,8 +64,7 @@ function isExhausted(pool: Pool, store: DiskStore): boolean {
     return value !== undefined && spanOf(pool, value) !== undefined;
   };
   const used = [...store.taken()].filter(isFrom);
-  if (BigInt(used.length) < capacity(pool)) return false;
-  return !used.some((address) => store.holderOf(address) === undefined) && store.dead().length === 0;
+  return BigInt(used.length) >= capacity(pool) && !store.canReclaim();
 }
 
 function requireAddresses(pools: readonly Pool[], isLenient: boolean, store: DiskStore): void {

@@ -171,13 +171,22 @@ export class DiskStore implements LeaseStore {
     return [...byDigest.values()].map(({ attachment, netns }) => ({ attachment, netns: netns || undefined }));
   }
 
-  /** Those whom nothing is left of. */
+  /** Those whom nothing is left of. Only the index knows namespaces, so nobody else is provably dead. */
   dead(): Attachment[] {
-    const isDead = ({ attachment, netns }: KnownAttachment) =>
-      netns !== undefined && this.#isDead(attachment, netns);
-    return this.known()
-      .filter(isDead)
-      .map(({ attachment }) => attachment);
+    const entries = this.#index.entries().filter((entry) => this.#isDeadEntry(entry));
+    return entries.map(({ attachment }) => attachment);
+  }
+
+  #isDeadEntry({ attachment, netns }: IndexEntry): boolean {
+    return netns !== '' && this.#isDead(attachment, netns);
+  }
+
+  /** Whether `reclaim` would find something: of the leases, it reads those alone that the index does not name. */
+  canReclaim(): boolean {
+    const entries = this.#index.entries();
+    if (entries.some((entry) => this.#isDeadEntry(entry))) return true;
+    const named = new Set(entries.flatMap(({ addresses }) => addresses));
+    return [...this.taken()].some((address) => !named.has(address) && this.holderOf(address) === undefined);
   }
 
   reclaim(heir: Attachment): boolean {

@@ -70,21 +70,6 @@ export function commandFailure(operation: string, error: unknown): Failure {
   }
 }
 
-/**
- * What a batch does not take as it stands: the rest of a line is a comment, a quote begins, a line goes on. Names of
- * interfaces may hold these, and half a line would be another command.
- */
-const special = /[#"'\\\n]/;
-
-/** @throws {Failure} code 4 for a line that would not be what it looks like. */
-function batchInput(program: BatchProgram, operation: string, lines: readonly string[]): string {
-  const misread = lines.find((line) => special.test(line));
-  if (misread === undefined) return lines.map((line) => `${line}\n`).join('');
-  throw new Failure(codes.environment, `${operation}: ${program} cannot be told "${misread}"`, {
-    details: `choose an interface name without # " ' and \\`,
-  });
-}
-
 /** Has `ip -batch` run the lines: as `batch`. */
 export function ipBatch(run: Run, place: Place, operation: string, lines: readonly string[]): Promise<void> {
   return batch(run, place, 'ip', operation, lines);
@@ -95,7 +80,6 @@ export function ipBatch(run: Run, place: Place, operation: string, lines: readon
  *
  * @param operation what it is for, for the error: `wire eth0 of container 4a1f…`.
  * @throws {RefusedLine} for a line that the kernel or the program refused.
- * @throws {Failure} code 4 for a line that a batch would misread.
  * @throws {Failure} code 11 past the deadline, 102 when the program cannot be started.
  */
 export async function batch(
@@ -105,7 +89,7 @@ export async function batch(
   operation: string,
   lines: readonly string[],
 ): Promise<void> {
-  const command = { program, args: ['-batch', '-'], input: batchInput(program, operation, lines) };
+  const command = { program, args: ['-batch', '-'], input: lines.map((line) => `${line}\n`).join('') };
   try {
     await run(placed(command, place));
   } catch (error) {
@@ -130,7 +114,7 @@ export async function ipQuery(
   questions: readonly string[],
 ): Promise<unknown[]> {
   const args = ['-details', '-json', '-force', '-batch', '-'];
-  const input = batchInput('ip', operation, questions);
+  const input = questions.map((question) => `${question}\n`).join('');
   const stdout = await answerOf(run, placed({ program: 'ip', args, input }, place), operation);
   const documents = stdout.split('\n').filter((line) => line.startsWith('['));
   return documents.flatMap((line) => JSON.parse(line) as unknown[]);

@@ -65,14 +65,13 @@ test('an input larger than any configuration is refused', async (t) => {
   t.regex(error.msg, /standard input is larger than 4194304 bytes/);
 });
 
-for (const ifname of ['a#b', '"a', "a'", 'a\\', '-a', '$(id)', '`id`', ';id', '*']) {
+for (const ifname of ['-a', '$(id)', '`id`', ';id', '*', '-batch']) {
   test(`an interface name is a name and nothing else: ${ifname}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     const before = [await kernelState(node), await kernelState(pod)];
-    const added = await call(node, 'ADD', configuration(lab), { netns: pod.path, ifname });
-    if (added.status === 0) t.deepEqual(await pod.links(), [ifname]);
-    else t.regex(failed(added).msg, /ip cannot be told|is not a valid ifname/);
+    succeeded(await call(node, 'ADD', configuration(lab), { netns: pod.path, ifname }));
+    t.deepEqual(await pod.links(), [ifname]);
     t.is((await call(node, 'DEL', configuration(lab), { netns: pod.path, ifname })).status, 0);
     t.deepEqual([await kernelState(node), await kernelState(pod)], before);
     t.deepEqual(await storeTraces(dataDirOf(lab)), []);

@@ -118,15 +118,3 @@ test('what is no failure of a command passes through', (t) => {
     bug,
   );
 });
-
-for (const name of ['a#b', '"a', "'a", 'a\\', 'a\nb']) {
-  test(`no program is started for a line that would be another one: ${JSON.stringify(name)}`, async (t) => {
-    const line = `link set dev ${name} up`;
-    for (const ask of [ipBatch, ipQuery]) {
-      const error = await t.throwsAsync(ask(expectedRuns(t, []), 'host', 'wire a', [line]), {
-        instanceOf: Failure,
-      });
-      t.is(error.code, 4);
-    }
-  });
-}
