@@ -12,7 +12,8 @@ import { type Host, openStore, type Verb } from './request.ts';
  * them is there, nobody else may have its address.
  */
 export async function detach(store: DiskStore, attachment: Attachment, host: Host): Promise<void> {
-  await together(removePair(host.run, attachment), unprotect(store, attachment, host));
+  const unprotecting = unprotect(store, attachment, host);
+  await together(removePair(host.run, attachment), unprotecting);
   store.release(attachment);
 }
 

@@ -136,7 +136,10 @@ export async function removePair(run: Run, attachment: Attachment): Promise<void
 
 async function deleteLink(run: Run, operation: string, name: string): Promise<void> {
   try {
-    await ipBatch(run, 'host', operation, [`link delete dev ${name}`]);
+    // The kernel takes its time, in which nft does its part.
+    await ipBatch((command) => run({ ...command, beside: true }), 'host', operation, [
+      `link delete dev ${name}`,
+    ]);
   } catch (error) {
     // The namespace, or another DEL, took it meanwhile.
     if (!(error instanceof RefusedLine) || error.answer.kind !== 'absent') throw error;

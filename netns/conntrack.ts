@@ -42,7 +42,7 @@ export async function forgetConnections(
   if (all.length === 0) return;
   const file = write(all.map((args) => `${args.join(' ')}\n`).join(''));
   try {
-    await run({ program: 'conntrack', args: ['--load-file', file] });
+    await run({ program: 'conntrack', args: ['--load-file', file], beside: true });
   } catch (error) {
     if (!isUnknownOption(error)) throw commandFailure(operation, error);
     for (const args of all) await deleteAlone(run, operation, args);
@@ -51,7 +51,7 @@ export async function forgetConnections(
 
 async function deleteAlone(run: Run, operation: string, args: readonly string[]): Promise<void> {
   try {
-    await run({ program: 'conntrack', args });
+    await run({ program: 'conntrack', args, beside: true });
   } catch (error) {
     if (!isRefused(error)) throw commandFailure(operation, error);
   }

@@ -136,7 +136,7 @@ export async function inspect(run: Run, descriptor: number, expected: Expectatio
   const addresses = expected.addresses.map(({ address }) => address);
   const gateways = expected.addresses.map(({ gateway }) => gateway);
   const [host, pod] = await Promise.all([
-    snapshot(run, 'host', pair.hostEnd),
+    snapshot((command) => run({ ...command, beside: true }), 'host', pair.hostEnd),
     snapshot(run, descriptor, attachment.ifname),
   ]);
   const podMac = pod.link?.address ?? pair.podMac;

@@ -33,7 +33,7 @@ export async function nft(
   options: readonly string[] = [],
 ): Promise<string> {
   try {
-    return (await run({ program: 'nft', args: [...options, '-f', '-'], input })).stdout;
+    return (await run({ program: 'nft', args: [...options, '-f', '-'], input, beside: true })).stdout;
   } catch (error) {
     if (!(error instanceof CommandError) || error.outcome.kind !== 'failed')
       throw commandFailure(operation, error);

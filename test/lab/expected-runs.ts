@@ -10,7 +10,10 @@ export interface Reply {
 }
 
 /** One call that a test expects, and the reply. */
-export type Exchange = readonly [Pick<Command, 'program' | 'args' | 'input' | 'descriptor'>, Reply?];
+export type Exchange = readonly [
+  Pick<Command, 'program' | 'args' | 'input' | 'descriptor' | 'beside'>,
+  Reply?,
+];
 
 /** A call of `ip` on the host: lines for its standard input, and options before `-batch -`. */
 export function ipLines(lines: readonly string[], ...options: string[]): Exchange[0] {

@@ -3,7 +3,7 @@ import test from 'ava';
 import { execa } from 'execa';
 
 test('called by a person, the plugin says on standard error what it is', async (t) => {
-  const main = join(import.meta.dirname, '../../../cmd/main.ts');
+  const main = join(import.meta.dirname, '../../../cmd/script.ts');
   const { exitCode, stdout, stderr } = await execa(process.execPath, [main], {
     env: { CNI_COMMAND: '' },
     input: '',

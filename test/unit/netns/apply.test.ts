@@ -21,7 +21,7 @@ const foreign = { ifname: first?.hostEnd, address: '02:00:00:00:00:99' };
 const ownSecond = { ifname: second?.hostEnd, address: second?.hostMac };
 
 function deleted(name: string | undefined, answer: Reply = {}): Exchange {
-  return [ipLines([`link delete dev ${name}`]), answer];
+  return [{ ...ipLines([`link delete dev ${name}`]), beside: true }, answer];
 }
 
 test('a link is the attachment’s when its name and its MAC address are', async (t) => {
