@@ -10,7 +10,7 @@ import type { Attachment } from '../ipam/store.ts';
 import { forgetConnections } from '../netns/conntrack.ts';
 import { inspectTable, install, uninstall } from '../netns/firewall.ts';
 import { type Footprint, formatFootprint, type HostPort, parseFootprint } from '../netns/footprint.ts';
-import { setSysctl } from '../netns/host.ts';
+import { setSysctl, tracksConnections } from '../netns/host.ts';
 import { ipQuery } from '../netns/ip.ts';
 import { linkExists } from '../netns/liveness.ts';
 import { candidateNames, type PairNames } from '../netns/naming.ts';
@@ -91,6 +91,8 @@ async function removeFootprints(
   if (footprints.length === 0) return;
   const operation = `unprotect ${nameOf(attachment)}`;
   await uninstall(host.run, operation, footprints);
+  // conntrack looks through the whole table for each question, which takes it 7 ms or more, also when it is empty.
+  if (!tracksConnections()) return;
   const all = footprints.flatMap(({ addresses }) => addresses);
   const addresses = new Map(all.map((address) => [formatAddress(address), address]));
   try {

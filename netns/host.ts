@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { codes, errno, Failure, reason } from '../conf/failure.ts';
 import type { Family } from '../conf/family.ts';
 
@@ -110,6 +110,12 @@ export function unsupported(family: Family): Failure | undefined {
 export function requireFamily(family: Family): void {
   const failure = unsupported(family);
   if (failure) throw failure;
+}
+
+/** Whether the kernel tracks any connection of our network namespace (Linux, nf_conntrack-sysctl, nf_conntrack_count). */
+export function tracksConnections(): boolean {
+  const path = '/proc/sys/net/netfilter/nf_conntrack_count';
+  return existsSync(path) && readNumber(path) !== 0;
 }
 
 /** Writes a value under /proc/sys, unless it is there already. */
