@@ -55,7 +55,8 @@ const cases: Case[] = [
     config: { capabilities: { bandwidth: true } },
     prepare: async (lab) => {
       await mkdir(join(lab.folder, 'bin'));
-      for (const name of ['ip', 'nsenter', 'tee']) await symlink('/bin/true', join(lab.folder, 'bin', name));
+      for (const name of ['ip', 'nft', 'nsenter', 'tee'])
+        await symlink('/bin/true', join(lab.folder, 'bin', name));
     },
     env: (lab) => ({ PATH: join(lab.folder, 'bin') }),
     msg: /missing commands: tc$/,

@@ -6,6 +6,9 @@ import { Failure } from '../../../conf/failure.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { attachmentEnvironment, callInProcess } from '../../lab/in-process.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
+import { watchFiles } from '../../lab/watched-files.ts';
+
+watchFiles();
 
 /** Everything that a result can hold. */
 const result: Result = {
