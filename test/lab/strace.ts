@@ -48,7 +48,8 @@ function isChange({ name, rest, line }: Call): boolean {
   if (name.startsWith('open'))
     return /O_WRONLY|O_RDWR|O_CREAT|O_TRUNC/.test(rest) && !rest.includes('"/dev/');
   if (name.startsWith('clone')) return !rest.includes('CLONE_THREAD');
-  if (name.startsWith('send') && /nlmsg_type=RTM_GET/.test(rest)) return false;
+  if (name.startsWith('send') && /RTM_GET|NFT_MSG_GET|NLM_F_DUMP|NLM_F_REQUEST\|0x300/.test(rest))
+    return false;
   // Threads wake each other through pipes and event descriptors: those with a number above 2 are not to the outside.
   if (/write/.test(name)) return !/^(?:\d+<anon_inode:|\d{2,}<pipe:|[3-9]<pipe:)/.test(rest);
   return true;
