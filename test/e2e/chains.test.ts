@@ -30,6 +30,17 @@ async function openPlace(lab: Lab): Promise<Place> {
   return { lab, node, world, pod };
 }
 
+function chainOf(
+  { lab, node }: Pick<Place, 'lab' | 'node'>,
+  plugins: readonly Plugin[],
+  capabilities = {},
+): Chain {
+  const list = plugins.map((plugin) =>
+    plugin.type === 'dualstack' ? { ...plugin, dataDir: dataDirOf(lab) } : plugin,
+  );
+  return new Chain(node, { cniVersion: '1.0.0', name: 'pods', plugins: list }, capabilities);
+}
+
 /**
  * A chain comes, is checked, is looked at, and goes, twice, leaving no link, no lease and no rule for the pod.
  * Debian's portmap (1.1.1) is not checked: it looks for its IPv4 rules in ip6tables, whatever made the pod.
@@ -42,12 +53,7 @@ async function live(
   capabilities: object = {},
 ): Promise<void> {
   const links = await node.links();
-  const list = plugins.map((plugin) =>
-    plugin.type === 'dualstack' ? { ...plugin, dataDir: dataDirOf(lab) } : plugin,
-  );
-  const chainOf = (members: readonly Plugin[]) =>
-    new Chain(node, { cniVersion: '1.0.0', name: 'pods', plugins: members }, capabilities);
-  const chain = chainOf(list);
+  const chain = chainOf({ lab, node }, plugins, capabilities);
   const invocation = { netns: pod.path, containerID: 'chained' };
 
   const result = await chain.add(invocation);
@@ -55,7 +61,8 @@ async function live(
     podIPs(result).filter((ip) => ownIPs.includes(ip)),
     ownIPs,
   );
-  await chainOf(list.filter(({ type }) => type !== 'portmap')).check(invocation, result);
+  const checkable = plugins.filter(({ type }) => type !== 'portmap');
+  await chainOf({ lab, node }, checkable, capabilities).check(invocation, result);
   await look(result);
   await chain.del(invocation, result);
   await chain.del({ containerID: 'chained' });
@@ -105,6 +112,17 @@ test('tuning behind ours sets switches, MTU and promiscuity of the pod', async (
     t.is(await place.pod.run('cat', '/proc/sys/net/ipv6/conf/eth0/hop_limit'), '50');
     for (const ip of ownIPs) await t.notThrowsAsync(ping(place.world, ip));
   });
+});
+
+test('a MAC address that tuning gives the pod is not the one that the node knows: CHECK says so', async (t) => {
+  await using lab = await openLab();
+  const place = await openPlace(lab);
+  const chain = chainOf(place, [ours, { type: 'tuning', mac: 'c2:11:22:33:44:55' }]);
+  const invocation = { netns: place.pod.path, containerID: 'chained' };
+  const result = await chain.add(invocation);
+  const message = /permanent neighbour 10\.244\.1\.2 is missing/;
+  await t.throwsAsync(chain.check(invocation, result), { message });
+  await chain.del(invocation, result);
 });
 
 test('firewall behind ours lets the pod’s packets through a host that drops what it forwards', async (t) => {
