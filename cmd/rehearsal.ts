@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, run } from '../netns/exec.ts';
 import { answer, type Handlers, type VerbName } from './protocol.ts';
+import { readStandardInput } from './streams.ts';
 
 /** Our own namespace stands for the pod's: nothing is done to it. */
 const environment = {
@@ -14,35 +15,45 @@ const environment = {
   CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=rehearsal',
 };
 
+const podCIDRs = ['10.244.1.0/24', 'fd00:10:244:1::/64'];
+
 /** In place of whatever a call would start, Node.js says its version: so starting and waiting is rehearsed, too. */
 function startHarmless(command: Command): ReturnType<typeof run> {
   return run({ ...command, program: process.execPath, args: ['--version'] });
 }
 
+/** Has nothing written outside a folder: settings of the machine that builds stay as they are. */
+async function writingOnlyTo(folder: string, action: () => Promise<void>): Promise<void> {
+  const write = fs.writeFileSync;
+  fs.writeFileSync = (file, data, options) => {
+    if (String(file).startsWith(`${folder}/`)) write(file, data, options);
+  };
+  try {
+    await action();
+  } finally {
+    fs.writeFileSync = write;
+  }
+}
+
+async function live(handlers: Handlers, dataDir: string): Promise<void> {
+  const network = { cniVersion: '1.0.0', name: 'rehearsal', type: 'dualstack', podCIDRs, dataDir };
+  const call = async (verb: VerbName, prevResult?: unknown) => {
+    const readInput = () => readStandardInput() + JSON.stringify({ ...network, prevResult });
+    const host = { run: startHarmless, warn: () => {} };
+    return (await answer(verb, { ...host, environment, readInput, handlers })).output;
+  };
+  const result = await call('ADD');
+  await call('CHECK', JSON.parse(result));
+  await call('DEL');
+}
+
 /**
- * Makes calls that change nothing outside a temporary folder, so that the code of a pod's life is compiled, and
- * compiled code is kept in the start-up snapshot: 4 ms less for each ADD. The calls may fail on the machine that
- * builds, which has no such interfaces and maybe no IPv6: what ran is compiled all the same.
+ * Makes the calls of a pod's life, which change nothing outside a temporary folder, so that their code is compiled:
+ * what is compiled stays so in the start-up snapshot. The calls may fail on the machine that builds, which has no
+ * such interfaces and maybe no IPv6: what ran is compiled all the same.
  */
 export async function rehearse(handlers: Handlers): Promise<void> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'dualstack-rehearsal-'));
-  const host = { run: startHarmless, warn: () => {} };
-  for (const podCIDRs of [['10.244.1.0/24'], ['10.244.1.0/24', 'fd00:10:244:1::/64']]) {
-    const network = {
-      cniVersion: '1.0.0',
-      name: 'rehearsal',
-      type: 'dualstack',
-      podCIDRs,
-      dataDir,
-      sysctls: false,
-    };
-    const call = async (verb: VerbName, prevResult?: unknown) => {
-      const readInput = () => JSON.stringify({ ...network, prevResult });
-      return (await answer(verb, { ...host, environment, readInput, handlers })).output;
-    };
-    const result = await call('ADD');
-    await call('CHECK', JSON.parse(result));
-    await call('DEL');
-  }
-  rmSync(dataDir, { recursive: true });
+  const folder = fs.mkdtempSync(join(tmpdir(), 'dualstack-rehearsal-'));
+  await writingOnlyTo(folder, () => live(handlers, folder));
+  fs.rmSync(folder, { recursive: true });
 }
