@@ -145,15 +145,24 @@ function namedOrder(subnets: readonly Cidr[]): Family[] {
   return [...new Set(subnets.map((subnet) => subnet.family))];
 }
 
+/** Each range is held against what is excluded and against all gateways: a node has a few. */
+const mostRanges = 1000;
+
+function rejectTooMany(list: readonly unknown[], what: string): void {
+  if (list.length > mostRanges) throw invalid(`there are ${list.length} ${what}, and room for ${mostRanges}`);
+}
+
 /**
  * One pool for each family that has a range, in the order of the configuration. Nothing is enumerated: a /64
  * costs what a /24 costs.
  *
- * @throws {Failure} code 7 for overlapping or empty ranges, and for bounds outside their subnet.
+ * @throws {Failure} code 7 for overlapping, empty or too many ranges, and for bounds outside their subnet.
  */
 export function poolsOf(input: PoolInput): Pool[] {
   const ofPodCIDRs = input.podCIDRs.map((subnet) => ({ subnet }));
   const configured: readonly ConfiguredRange[] = input.ranges?.length ? input.ranges.flat() : ofPodCIDRs;
+  rejectTooMany(configured, 'ranges');
+  rejectTooMany(input.exclude, 'entries in exclude');
   const order = namedOrder(configured.map(({ subnet }) => subnet));
   const ranges = configured.map((range) => toRange(range, input));
   return order.map((family, position) =>

@@ -160,6 +160,24 @@ const refused: [string, Written, string][] = [
   ],
 ];
 
+const many = Array.from({ length: 1001 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
+refused.push(
+  ['more than anybody has', { podCIDRs: many }, 'there are 1001 ranges, and room for 1000'],
+  [
+    'more excluded than anybody has',
+    { podCIDRs: ['10.0.0.0/8'], exclude: many },
+    'there are 1001 entries in exclude, and room for 1000',
+  ],
+);
+
+test('as many ranges as there is room for are no matter', (t) => {
+  const [pool] = poolsFrom({
+    podCIDRs: many.slice(1),
+    exclude: many.slice(1).map((cidr) => cidr.replace('.0/24', '.9')),
+  });
+  t.is(pool && capacity(pool), 252_000n);
+});
+
 for (const [what, written, message] of refused) {
   test(`${what}: ${message}`, (t) => {
     const error = t.throws(() => poolsFrom(written), { instanceOf: Failure });
