@@ -1,6 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import type { Command, Output, Run } from '../../netns/exec.ts';
 import { type Reply, reply } from './expected-runs.ts';
+import { FakeNft } from './fake-nft.ts';
 
 interface Link {
   readonly mac: string;
@@ -37,12 +38,13 @@ function inKernelWords(dst: string): string {
 }
 
 /**
- * Stands in for the kernel behind `ip`: links, addresses, routes and neighbours of the host and of pods, as far as
- * the plugin asks. Of what else is started, the input is read and forgotten.
+ * Stands in for the kernel behind `ip` and `nft`: links, addresses, routes and neighbours of the host and of pods,
+ * and one table, as far as the plugin asks. What else is started succeeds, and does nothing.
  */
 export class FakeKernel {
   readonly host: Namespace = new Map();
   readonly pods = new Map<string, Namespace>();
+  readonly nft = new FakeNft();
   /** What was started, in its order. */
   readonly started: Command[] = [];
   /** Has a program end in another way; asked first. */
@@ -52,7 +54,11 @@ export class FakeKernel {
     this.started.push(command);
     const interference = this.interfere(command);
     if (interference) return reply(command, interference);
-    return this.#isIp(command) ? this.#batch(command) : { stdout: '', stderr: '' };
+    if (this.#isIp(command)) return this.#batch(command);
+    const { program, args, input = '' } = command;
+    const isApart = program === 'unshare' && args.includes('nft');
+    if (program === 'nft') return reply(command, this.nft.run(args, input));
+    return reply(command, isApart ? new FakeNft().run(args, input) : {});
   };
 
   /** The names of all links. */

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 
+const main = join(import.meta.dirname, '../../../cmd/script.ts');
+
 test('called by a person, the plugin says on standard error what it is', async (t) => {
-  const main = join(import.meta.dirname, '../../../cmd/script.ts');
   const { exitCode, stdout, stderr } = await execa(process.execPath, [main], {
     env: { CNI_COMMAND: '' },
     input: '',
@@ -16,4 +17,18 @@ test('called by a person, the plugin says on standard error what it is', async (
     stderr,
     /^CNI protocol versions supported: 0\.1\.0, 0\.2\.0, 0\.3\.0, 0\.3\.1, 0\.4\.0, 1\.0\.0, 1\.1\.0$/m,
   );
+});
+
+test('an endless input is an error, and not read to its end', async (t) => {
+  const { exitCode, stdout } = await execa(process.execPath, [main], {
+    env: { CNI_COMMAND: 'STATUS', CNI_PATH: '/opt/cni/bin' },
+    inputFile: '/dev/zero',
+    reject: false,
+  });
+  t.is(exitCode, 1);
+  t.deepEqual(JSON.parse(stdout), {
+    cniVersion: '1.1.0',
+    code: 6,
+    msg: 'the standard input is larger than 4194304 bytes',
+  });
 });

@@ -1,0 +1,46 @@
+import test from 'ava';
+import { aliasOf } from '../../../cmd/add.ts';
+import { argumentsOf } from '../../../cmd/environment.ts';
+
+test('CNI_ARGS as Kubernetes sends them', (t) => {
+  const CNI_ARGS =
+    'IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_INFRA_CONTAINER_ID=4a1f;K8S_POD_UID=7d';
+  const args = argumentsOf({ CNI_ARGS });
+  t.is(args.size, 5);
+  t.is(args.get('K8S_POD_UID'), '7d');
+  t.is(aliasOf({ CNI_ARGS }), 'default/web-0');
+});
+
+/** What is in CNI_ARGS, and what of it is read. */
+const read: [string | undefined, Record<string, string>][] = [
+  [undefined, {}],
+  ['', {}],
+  [';;', {}],
+  ['IP=10.0.0.7;', { IP: '10.0.0.7' }],
+  ['IP=', { IP: '' }],
+  ['IP=a=b', { IP: 'a=b' }],
+  ['FOO=BAR;IgnoreUnknown=true', { FOO: 'BAR', IgnoreUnknown: 'true' }],
+];
+
+for (const [CNI_ARGS, expected] of read) {
+  test(`CNI_ARGS ${JSON.stringify(CNI_ARGS)}`, (t) => {
+    t.deepEqual(Object.fromEntries(argumentsOf({ CNI_ARGS })), expected);
+  });
+}
+
+const noAliases = [
+  ['', 'web-0'],
+  ['default', ''],
+  ['default', 'web 0'],
+  ['default', 'web\n0'],
+  ['default', '#'],
+  ['de/fault', 'web-0'],
+  ['default', 'w'.repeat(128)],
+];
+
+for (const [namespace, name] of noAliases) {
+  test(`${JSON.stringify(namespace)} and ${JSON.stringify(name)?.slice(0, 20)} make no alias`, (t) => {
+    const CNI_ARGS = `K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}`;
+    t.is(aliasOf({ CNI_ARGS }), undefined);
+  });
+}
