@@ -80,7 +80,12 @@ export type { Address, Cidr };
 /** The keys at a place of a configuration whose topmost keys are those of `top`. */
 function knownKeys(top: { readonly shape: object }, path: readonly PropertyKey[]): string[] {
   if (path.length === 0) return Object.keys(top.shape);
-  const shapes = { routes: rules.route, ranges: rules.range, dns: rules.dns };
+  const shapes = {
+    routes: rules.route,
+    ranges: rules.range,
+    dns: rules.dns,
+    ipMasq: rules.masqueradeOfEach,
+  };
   const shape = shapes[String(path[0]) as keyof typeof shapes];
   return shape ? Object.keys(shape.shape) : [];
 }

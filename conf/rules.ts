@@ -79,11 +79,15 @@ const masqueradeOfOne = z.union([z.boolean(), z.literal('auto')], {
   error: () => 'must be true, false or "auto"',
 });
 
+export const masqueradeOfEach = z.strictObject({
+  IPv4: z.optional(masqueradeOfOne),
+  IPv6: z.optional(masqueradeOfOne),
+});
+
 /** `ipMasq`, for both families or for each. */
-export const masquerade = z.union(
-  [masqueradeOfOne, z.strictObject({ IPv4: z.optional(masqueradeOfOne), IPv6: z.optional(masqueradeOfOne) })],
-  { error: () => 'must be true, false, "auto", or one of these for each of "IPv4" and "IPv6"' },
-);
+export const masquerade = z.union([masqueradeOfOne, masqueradeOfEach], {
+  error: () => 'must be true, false, "auto", or one of these for each of "IPv4" and "IPv6"',
+});
 
 /** The name of a plugin's executable: never a path. */
 export const pluginType = z

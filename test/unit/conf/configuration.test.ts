@@ -122,7 +122,7 @@ const refused: [Input, string][] = [
     { ipMasq },
     'ipMasq must be true, false, "auto", or one of these for each of "IPv4" and "IPv6"',
   ]),
-  [{ ipMasq: { IPv5: true } }, 'unknown key "IPv5" in ipMasq'],
+  [{ ipMasq: { IPv5: true } }, 'unknown key "IPv5" in ipMasq: did you mean "IPv4"?'],
   [{ clusterCIDRs: ['10.0.0.1/8'] }, `clusterCIDRs[0] must be ${cidr}, not "10.0.0.1/8"`],
   [
     { nonMasqueradeCIDRs: ['all'] },
