@@ -3,16 +3,17 @@ import { codes, Failure, reason } from '../conf/failure.ts';
 import { type Cidr, formatAddress, sizeOf } from '../conf/family.ts';
 import { parseRuntimeConfig, type RuntimeConfig } from '../conf/runtime.ts';
 import type { LeasedAddress } from '../ipam/allocate.ts';
+import { digestOf } from '../ipam/attachment.ts';
 import { readBootID } from '../ipam/boot.ts';
 import type { DiskStore } from '../ipam/disk.ts';
-import { entriesOfAllNetworks } from '../ipam/lease-index.ts';
+import { entriesOfAllNetworks, type NetworkEntry } from '../ipam/lease-index.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { forgetConnections } from '../netns/conntrack.ts';
-import { inspectTable, install, uninstall } from '../netns/firewall.ts';
+import { inspectTable, install, PortInUse, uninstall, type Wanted } from '../netns/firewall.ts';
 import { type Footprint, formatFootprint, type HostPort, parseFootprint } from '../netns/footprint.ts';
 import { setSysctl, tracksConnections } from '../netns/host.ts';
 import { ipQuery } from '../netns/ip.ts';
-import { linkExists } from '../netns/liveness.ts';
+import { isProvablyDead, linkExists } from '../netns/liveness.ts';
 import { candidateNames, type PairNames } from '../netns/naming.ts';
 import { isMissing } from '../netns/nft.ts';
 import { type Egress, planNetwork } from '../netns/nft-masquerade.ts';
@@ -62,18 +63,20 @@ function alive(dataDir: string): Footprint[] {
   return footprints.filter(({ hostEnd }) => linkExists(hostEnd));
 }
 
-/** Who has an address, in whatever network: `10.244.1.7 of default/web-0 (container 4a1f…, interface eth0)`. */
-async function describeHolder(host: Host, dataDir: string, address: string): Promise<string | undefined> {
+/** Whose an address is, in whatever network. */
+function holderOf(address: string, dataDir: string): NetworkEntry | undefined {
   const has = (footprint: Footprint) => footprint.addresses.some((own) => formatAddress(own) === address);
   const entries = entriesOfAllNetworks(dataDir, readBootID());
-  const entry = entries.find(({ records }) => parseFootprints(records).some(has));
-  if (!entry) return undefined;
-  const { attachment } = entry;
+  return entries.find(({ records }) => parseFootprints(records).some(has));
+}
+
+/** `default/web-0 (container 4a1f…, interface eth0)` */
+async function describe(attachment: Attachment, host: Host): Promise<string> {
   const questions = candidateNames(attachment).map(({ hostEnd }) => `link show dev ${hostEnd}`);
-  const links = await ipQuery(host.run, 'host', 'look for the holder', questions);
+  const links = await ipQuery(host.run, 'host', 'look for the holder of a host port', questions);
   const alias = (links as { ifalias?: string }[]).find(({ ifalias }) => ifalias)?.ifalias;
   const which = `container ${attachment.containerID}, interface ${attachment.ifname}`;
-  return `${address} of ${alias ? `${alias} (${which})` : which}`;
+  return alias ? `${alias} (${which})` : which;
 }
 
 /** Where footprints are removed from: the store that noted them, and for which attachment. */
@@ -82,26 +85,47 @@ interface Noted {
   readonly attachment: Attachment;
 }
 
+/**
+ * Those who have the addresses of footprints by now: a lease may be lost, and given anew, before its former owner's
+ * DEL comes.
+ */
+function successors(footprints: readonly Footprint[], { store, attachment }: Noted): Footprint[] {
+  const addresses = footprints.flatMap((footprint) => footprint.addresses).map(formatAddress);
+  const holders = addresses.flatMap((address) => store.holderOf(address) ?? []);
+  const others = holders.filter((holder) => digestOf(holder) !== digestOf(attachment));
+  return parseFootprints(others.flatMap((holder) => store.recordsOf(holder).records));
+}
+
 /** Removes what there is in the kernel beside a link: elements, then the connections that went by them. */
-async function removeFootprints(
+async function removeFootprints(footprints: readonly Footprint[], noted: Noted, host: Host): Promise<void> {
+  if (footprints.length === 0) return;
+  const operation = `unprotect ${nameOf(noted.attachment)}`;
+  const kept = successors(footprints, noted);
+  await uninstall(host.run, operation, footprints, kept);
+  await forget(footprints, kept, noted, host);
+}
+
+/** Has the kernel forget the connections of footprints. What it keeps is no reason to keep the pod. */
+async function forget(
   footprints: readonly Footprint[],
+  kept: readonly Footprint[],
   { store, attachment }: Noted,
   host: Host,
 ): Promise<void> {
-  if (footprints.length === 0) return;
-  const operation = `unprotect ${nameOf(attachment)}`;
-  await uninstall(host.run, operation, footprints);
   // conntrack looks through the whole table for each question, which takes it 7 ms or more, also when it is empty.
   if (!tracksConnections()) return;
+  const theirs = new Set(kept.flatMap(({ addresses }) => addresses).map(formatAddress));
   const all = footprints.flatMap(({ addresses }) => addresses);
-  const addresses = new Map(all.map((address) => [formatAddress(address), address]));
+  const own = new Map(all.map((address) => [formatAddress(address), address]));
+  const addresses = [...own].filter(([text]) => !theirs.has(text)).map(([, address]) => address);
   try {
     const write = (text: string) => store.lend(attachment, text);
-    await forgetConnections(host.run, operation, [...addresses.values()], write);
+    await forgetConnections(host.run, `forget connections of ${nameOf(attachment)}`, addresses, write);
   } catch (error) {
     if (error instanceof Failure && error.code === codes.tryAgain) throw error;
     const hasPorts = footprints.some(({ ports }) => ports.length > 0);
-    if (hasPorts || !isMissing(error)) host.warn(`${reason(error)}: its connections are not forgotten`);
+    if (hasPorts || !isMissing(error))
+      host.warn(`${reason(error)}: packets of known connections may go on to a pod that is gone`);
   }
 }
 
@@ -199,16 +223,44 @@ async function protect(footprint: Footprint, protection: Protection, host: Host,
   }
   store.record(attachment, formatFootprint(footprint));
   undo.push('remove the firewall elements', () => removeFootprints([footprint], { store, attachment }, host));
+  const wanted = { network: planNetwork(egress), footprint, others: () => alive(dataDir) };
   try {
-    await install(host.run, operation, {
-      network: planNetwork(egress),
-      footprint,
-      others: () => alive(dataDir),
-      holder: (address) => describeHolder(host, dataDir, address),
-    });
+    await installOrInherit(operation, wanted, dataDir, host);
   } catch (error) {
     if (!isMissing(error) || needsNft(configuration, footprint, egress)) throw error;
     host.warn('nft is not installed: router advertisements from pods are not dropped');
+  }
+}
+
+/**
+ * A host port that leads to a pod that is provably dead is taken over: its DEL never came, and the same pod may be
+ * what starts anew.
+ *
+ * @param buried whose ports were taken over so far: nobody's are twice.
+ */
+async function installOrInherit(
+  operation: string,
+  wanted: Wanted,
+  dataDir: string,
+  host: Host,
+  buried: readonly string[] = [],
+): Promise<void> {
+  try {
+    await install(host.run, operation, wanted);
+  } catch (error) {
+    if (!(error instanceof PortInUse) || error.target === undefined) throw error;
+    const holder = holderOf(error.target, dataDir);
+    if (!holder) throw error;
+    const { attachment, network, netns } = holder;
+    const name = digestOf(attachment);
+    if (!isProvablyDead(attachment, netns) || buried.includes(name)) {
+      const which = `${error.message} of ${await describe(attachment, host)}`;
+      throw new Failure(error.code, which, { details: error.details, cause: error });
+    }
+    const store = openStore({ dataDir, name: network });
+    await unprotect(store, attachment, host);
+    store.release(attachment);
+    await installOrInherit(operation, wanted, dataDir, host, [...buried, name]);
   }
 }
 

@@ -11,10 +11,17 @@ const adoptedFolder = 'adopted';
 /** In a `dataDir`, beside the networks' own folders. */
 export const stateFolder = '.dualstack';
 
+/** An entry, and the network whose it is. */
+export interface NetworkEntry extends IndexEntry {
+  readonly network: string;
+}
+
 /** The entries of this boot of every network that has its leases in a folder. */
-export function entriesOfAllNetworks(dataDir: string, bootID: string): IndexEntry[] {
+export function entriesOfAllNetworks(dataDir: string, bootID: string): NetworkEntry[] {
   const state = `${dataDir}/${stateFolder}`;
-  return namesIn(state).flatMap((network) => new LeaseIndex(`${state}/${network}`, bootID).entries());
+  return namesIn(state).flatMap((network) =>
+    new LeaseIndex(`${state}/${network}`, bootID).entries().map((entry) => ({ ...entry, network })),
+  );
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   elementsOf,
   getLine,
   ListedElements,
+  nameOf,
   withoutDuplicates,
 } from './nft-elements.ts';
 import type { NetworkPlan } from './nft-masquerade.ts';
@@ -25,13 +26,11 @@ import {
 } from './nft-table.ts';
 
 /** What the table should have for an attachment. */
-export interface Protection {
+export interface Wanted {
   readonly network: NetworkPlan;
   readonly footprint: Footprint;
   /** The footprints of all that are alive: asked for only when the table has lost its elements. */
   readonly others: () => readonly Footprint[];
-  /** Who has an address, in words, for the report of a port in use. */
-  readonly holder: (address: string) => Promise<string | undefined>;
 }
 
 const listing = `list table ${tableName}\n`;
@@ -50,14 +49,15 @@ function kindsOf(error: unknown): Set<string> {
  * Puts an attachment's elements into the table, and mends the table when it is not as it should be: one process
  * when all is well, since adding elements and looking at the rules is one transaction.
  *
- * @throws {Failure} code 101 for a host port that leads to another pod; as `nft`.
+ * @throws {PortInUse} code 101 for a host port that leads to another pod.
+ * @throws {Failure} as `nft`.
  */
-export async function install(run: Run, operation: string, protection: Protection): Promise<void> {
-  const { network } = protection;
-  const own = elementsOf(protection.footprint);
+export async function install(run: Run, operation: string, wanted: Wanted): Promise<void> {
+  const { network } = wanted;
+  const own = elementsOf(wanted.footprint);
   const rewrite = planRewrite([...base, ...network.blocks], network.unwanted);
   const add = (before: string, elements: readonly Element[], options: readonly string[] = []) =>
-    addElements(run, operation, before, elements, protection, options);
+    addElements(run, operation, before, elements, options);
   try {
     const found = parseListing(await add('', own, ['-t']));
     if (!hasDrifted(found, network)) return;
@@ -65,7 +65,7 @@ export async function install(run: Run, operation: string, protection: Protectio
   } catch (error) {
     const kinds = kindsOf(error);
     if (kinds.size === 0) throw error;
-    const others = protection.others().flatMap(elementsOf);
+    const others = wanted.others().flatMap(elementsOf);
     const before = kinds.has('absent') ? '' : removal + (await otherNetworks(run, operation, network));
     await add(before + rewrite, withoutDuplicates([...own, ...others]));
   }
@@ -87,7 +87,6 @@ async function addElements(
   operation: string,
   before: string,
   elements: readonly Element[],
-  protection: Protection,
   options: readonly string[],
 ): Promise<string> {
   try {
@@ -95,7 +94,7 @@ async function addElements(
     return await nft(run, operation, before + lines + (options.length > 0 ? listing : ''), options);
   } catch (error) {
     const [taken] = takenPorts(error, before, elements);
-    if (taken) throw await portInUse(run, operation, taken, protection, error);
+    if (taken) throw await portInUse(run, operation, taken, error);
     throw error;
   }
 }
@@ -114,35 +113,51 @@ function takenPorts(error: unknown, before: string, elements: readonly Element[]
   return clashes.map(({ line }) => elements[line - offset]).filter(isPublished);
 }
 
+/** A host port that leads to another pod. */
+export class PortInUse extends Failure {
+  /** That pod's address; undefined when it went away meanwhile. */
+  readonly target: string | undefined;
+  readonly port: HostPort;
+
+  constructor(port: HostPort, target: string | undefined, message: string, cause: unknown) {
+    super(codes.inUse, message, {
+      details:
+        'a host port leads to one pod: give this one another hostPort or hostIP, or delete the other pod',
+      cause,
+    });
+    this.port = port;
+    this.target = target;
+  }
+}
+
 async function portInUse(
   run: Run,
   operation: string,
   taken: PublishedElement,
-  protection: Protection,
   cause: unknown,
-): Promise<Failure> {
-  const found = await nft(run, operation, getLine(taken));
-  const target = new ListedElements(found).targetOf(taken) ?? 'a pod that is gone by now';
-  const who = (await protection.holder(target)) ?? `${target}, which is no address of a pod that is known`;
-  return new Failure(codes.inUse, `${operation}: host port ${describePort(taken.port)} is in use by ${who}`, {
-    details:
-      'a host port leads to one pod: give this one another hostPort or hostIP, or delete the other pod',
-    cause,
-  });
+): Promise<PortInUse> {
+  const target = new ListedElements(await nft(run, operation, getLine(taken))).targetOf(taken);
+  const text = `${operation}: host port ${describePort(taken.port)} is in use by ${target ?? 'a pod that is gone by now'}`;
+  return new PortInUse(taken.port, target, text, cause);
 }
 
 /**
  * Takes what attachments have out of the table. What is not there is no error, nor is a missing table or command;
  * a host port that leads to somebody else by now stays theirs.
  *
+ * @param kept footprints of those who have their addresses by now: what is theirs, too, stays.
  * @throws {Failure} code 11 past the deadline, 102 when nft or the kernel refuses.
  */
 export async function uninstall(
   run: Run,
   operation: string,
   footprints: readonly Footprint[],
+  kept: readonly Footprint[],
 ): Promise<void> {
-  let elements = withoutDuplicates(footprints.flatMap(elementsOf));
+  const theirs = new Set(kept.flatMap(elementsOf).map(nameOf));
+  let elements = withoutDuplicates(footprints.flatMap(elementsOf)).filter(
+    (element) => !theirs.has(nameOf(element)),
+  );
   while (elements.length > 0) {
     try {
       await nft(run, operation, elements.map(deleteLine).join(''));

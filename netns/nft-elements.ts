@@ -101,21 +101,26 @@ export class ListedElements {
     this.#values = new Map(entries);
   }
 
-  has({ set, key, value }: Element): boolean {
-    return this.#values.get(`${set} ${key}`) === (value ?? '');
+  has(element: Element): boolean {
+    return this.#values.get(nameOf(element)) === (element.value ?? '');
   }
 
   /** The address that the element's key maps to, whosever it is. */
-  targetOf({ set, key }: Element): string | undefined {
-    return this.#values.get(`${set} ${key}`)?.split(' . ')[0];
+  targetOf(element: Element): string | undefined {
+    return this.#values.get(nameOf(element))?.split(' . ')[0];
   }
+}
+
+/** The element's place in the table: there is one element there, whatever it maps to. */
+export function nameOf({ set, key }: Element): string {
+  return `${set} ${key}`;
 }
 
 /** Those that none before has the key of. */
 export function withoutDuplicates(elements: readonly Element[]): Element[] {
   const first = new Map<string, Element>();
   for (const element of elements) {
-    const name = `${element.set} ${element.key}`;
+    const name = nameOf(element);
     if (!first.has(name)) first.set(name, element);
   }
   return [...first.values()];

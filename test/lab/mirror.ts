@@ -40,6 +40,11 @@ export async function look(
   return JSON.parse(answer) as (string | null)[];
 }
 
+/** Asks over UDP, from one port of its own each time. @returns the source that the mirror saw; empty without an answer. */
+export function lookFromPort(from: Namespace, own: number, address: string, port: number): Promise<string> {
+  return from.run(process.execPath, join(scripts, 'from-port.ts'), `${own}`, address, `${port}`);
+}
+
 /** Over TCP, then over UDP: what `look` returns when both saw the same. */
 export function both<T>(sources: readonly T[]): T[] {
   return [...sources, ...sources];
