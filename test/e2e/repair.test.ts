@@ -1,0 +1,184 @@
+import test from 'ava';
+import { call, failed, podIPs } from '../lab/cni.ts';
+import { both, look, mirrorIn } from '../lab/mirror.ts';
+import { type Namespace, openLab } from '../lab/namespaces.ts';
+import { type AddedPod, addPod, type Config } from '../lab/pods.ts';
+
+const nodeIPs = ['192.0.2.10', '2001:db8::10'];
+const outside = ['192.0.2.1', '2001:db8::1'];
+const table = ['inet', 'dualstack'];
+
+const published: Config = {
+  runtimeConfig: {
+    portMappings: [
+      { hostPort: 8080, containerPort: 80 },
+      { hostPort: 8080, containerPort: 80, protocol: 'udp' },
+    ],
+  },
+};
+
+function rules(node: Namespace): Promise<string> {
+  return node.run('nft', '--terse', '--handle', 'list', 'table', ...table);
+}
+
+function check(node: Namespace, { config, pod, containerID }: AddedPod) {
+  return call(node, 'CHECK', config, { netns: pod.path, containerID });
+}
+
+/** What somebody does to the table, and how CHECK names it. */
+const damages: [string, string[], RegExp][] = [
+  ['flush the ruleset', ['flush', 'ruleset'], /nftables table inet dualstack is missing/],
+  ['delete the table', ['delete', 'table', ...table], /nftables table inet dualstack is missing/],
+  [
+    'flush a chain',
+    ['flush', 'chain', ...table, 'host_ports'],
+    /chain host_ports is altered in nftables table inet dualstack/,
+  ],
+  [
+    'flush all rules',
+    ['flush', 'table', ...table],
+    /chain guard is altered .*chain from_pods is altered .*chain masquerade_pods_\w+ is altered/,
+  ],
+  [
+    'add a rule',
+    ['add', 'rule', ...table, 'from_pods', 'accept'],
+    /chain from_pods is altered in nftables table inet dualstack/,
+  ],
+  [
+    'insert a rule before masquerading',
+    ['insert', 'rule', ...table, 'to_pods', 'ip', 'saddr', '10.244.0.0/16', 'return'],
+    /chain to_pods is altered/,
+  ],
+];
+
+for (const [what, command, message] of damages) {
+  test(`CHECK names it, the next ADD mends it, and running pods have their ports again: ${what}`, async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const world = await lab.outside(node);
+    const running = await addPod(lab, node, published, 'running');
+    const right = await node.run('nft', '--terse', 'list', 'table', ...table);
+    t.deepEqual(await check(node, running), { status: 0, stdout: '', stderr: '' });
+    await node.run('nft', ...command);
+    const error = failed(await check(node, running));
+    t.is(error.code, 103);
+    t.regex(error.msg, message);
+    const next = await addPod(lab, node, {}, 'next');
+    t.is(await node.run('nft', '--terse', 'list', 'table', ...table), right);
+    for (const added of [running, next]) t.is((await check(node, added)).status, 0);
+    await using _ = await mirrorIn(running.pod, 80);
+    t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
+  });
+}
+
+const elements: [string, string, RegExp][] = [
+  ['guarded', '"LINK"', /source check of LINK is missing in nftables table/],
+  ['owners', '"LINK" . MAC', /permission of LINK to send from MAC is missing/],
+  [
+    'sources_ipv6',
+    '"LINK" . MAC . fd00:10:244:1::2',
+    /permission of LINK to send from fd00:10:244:1::2 is missing/,
+  ],
+  ['ports_ipv4', 'tcp . 8080', /host port \*:8080\/tcp to 10\.244\.1\.2 is missing/],
+  ['hairpins', '"LINK" . "LINK"', /way of LINK to its own host ports is missing/],
+];
+
+test('CHECK names each element that is missing', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const added = await addPod(lab, node, published);
+  await addPod(lab, node, {}, 'beside');
+  const [host, pod] = added.result.interfaces;
+  const filled = (text: string) =>
+    text.replaceAll('LINK', host?.name ?? '').replaceAll('MAC', pod?.mac ?? '');
+  for (const [set, key, message] of elements) {
+    const element = [...table, set, '{', filled(key), '}'];
+    const before = await node.run('nft', 'get', 'element', ...element);
+    await node.run('nft', 'delete', 'element', ...element);
+    t.regex(failed(await check(node, added)).msg, new RegExp(filled(message.source)));
+    const [, entry = ''] = /elements = \{ (.*) \}/.exec(before) ?? [];
+    await node.run('nft', 'add', 'element', ...table, set, '{', entry, '}');
+    t.is((await check(node, added)).status, 0);
+  }
+});
+
+test('a host port that leads to somebody else is named', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const added = await addPod(lab, node, published);
+  await node.run('nft', 'delete', 'element', ...table, 'ports_ipv4', '{ tcp . 8080 }');
+  await node.run('nft', 'add', 'element', ...table, 'ports_ipv4', '{ tcp . 8080 : 10.244.1.99 . 80 }');
+  t.regex(failed(await check(node, added)).msg, /host port \*:8080\/tcp to 10\.244\.1\.2 is missing/);
+});
+
+test('the table is left alone when it is as it should be: no rule is written again', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  await addPod(lab, node, published, 'first');
+  const before = await rules(node);
+  const { config } = await addPod(lab, node, {}, 'second');
+  await addPod(lab, node, {}, 'third');
+  t.is((await call(node, 'DEL', config, { containerID: 'second' })).status, 0);
+  t.is(await rules(node), before);
+});
+
+test('a changed configuration changes the chain of its network, and of no other', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const others = { name: 'others', podCIDRs: ['10.7.0.0/24', 'fd07::/64'] };
+  await addPod(lab, node, others, 'other');
+  await addPod(lab, node, {}, 'one');
+  const chains = async () => (await rules(node)).split('\n\n').filter((text) => text.includes('masquerade_'));
+  const [other, own] = await chains();
+  const masquerading = await addPod(lab, node, { nonMasqueradeCIDRs: ['10.0.0.0/8'] }, 'two');
+  const [otherLater, ownLater] = await chains();
+  t.is(otherLater?.replace(/\n\}$/, ''), other);
+  t.not(ownLater, own);
+  t.is((await check(node, masquerading)).status, 0);
+  const without = await addPod(lab, node, { ipMasq: false }, 'three');
+  t.is((await chains()).length, 1);
+  t.is((await check(node, without)).status, 0);
+  t.regex(failed(await check(node, masquerading)).msg, /chain masquerade_pods_\w+ is missing/);
+});
+
+test('a table of ours that is otherwise is made anew, with the chains of other networks and all elements', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const world = await lab.outside(node);
+  const others = { name: 'others', podCIDRs: ['10.7.0.0/24', 'fd07::/64'] };
+  const other = await addPod(lab, node, { ...others, ...published }, 'other');
+  await addPod(lab, node, {}, 'one');
+  const right = await node.run('nft', '--terse', 'list', 'table', ...table);
+  await node.run('nft', 'delete', 'chain', ...table, 'guard');
+  await node.run('nft', 'flush', 'chain', ...table, 'from_pods');
+  await node.run('nft', 'flush', 'chain', ...table, 'check_source');
+  await node.run('nft', 'delete', 'set', ...table, 'owners');
+  await node.run('nft', 'add', 'set', ...table, 'owners', '{ type ipv4_addr; }');
+  const next = await addPod(lab, node, {}, 'next');
+  const blocks = (text: string) => text.split(/\n\n|\n\}$/).sort();
+  const now = await node.run('nft', '--terse', 'list', 'table', ...table);
+  t.deepEqual(blocks(now.replace(/^table.*\n/, '')), blocks(right.replace(/^table.*\n/, '')));
+  for (const added of [other, next]) t.is((await check(node, added)).status, 0);
+  await using _ = await mirrorIn(other.pod, 80);
+  t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
+  t.deepEqual(podIPs(other.result), ['10.7.0.2', 'fd07::2']);
+});
+
+test('DEL and GC succeed without a table, and with one that lacks a set', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  for (const command of [
+    ['flush', 'ruleset'],
+    ['delete', 'set', ...table, 'owners'],
+  ]) {
+    const added = await addPod(lab, node, { ...published, cniVersion: '1.1.0' }, 'one');
+    await addPod(lab, node, { cniVersion: '1.1.0' }, 'two');
+    if (command[0] === 'delete') await node.run('nft', 'flush', 'table', ...table);
+    await node.run('nft', ...command);
+    t.is((await call(node, 'DEL', added.config, { containerID: 'one' })).status, 0);
+    const nothing = { ...added.config, 'cni.dev/valid-attachments': [] };
+    t.is((await call(node, 'GC', nothing, { containerID: '', ifname: '' })).status, 0);
+    t.deepEqual(await node.links(), []);
+    t.notRegex(await node.run('nft', 'list', 'ruleset'), /elements/);
+  }
+});
