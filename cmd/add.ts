@@ -12,7 +12,7 @@ import { plannedRoutes, type Wiring } from '../netns/plan.ts';
 import { shape } from '../netns/tc.ts';
 import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
 import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
-import { protectionOf, wireProtected } from './firewall.ts';
+import { protectionOf, wireProtected } from './protect.ts';
 import type { Host, Request, Verb } from './request.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from './result.ts';
 import { Undo } from './undo.ts';

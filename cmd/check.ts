@@ -16,7 +16,7 @@ import { openNamespace } from '../netns/namespace.ts';
 import { inspectShaping } from '../netns/tc.ts';
 import { delegate } from './delegate.ts';
 import { attachmentOf } from './environment.ts';
-import { inspectProtection } from './firewall.ts';
+import { inspectProtection } from './inspection.ts';
 import { openStore, type Verb } from './request.ts';
 import { decodeResult, type Result, type ResultInterface } from './result.ts';
 

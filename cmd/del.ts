@@ -4,8 +4,9 @@ import type { Attachment } from '../ipam/store.ts';
 import { removePair } from '../netns/apply.ts';
 import { delegate, delegateOf } from './delegate.ts';
 import { attachmentOf } from './environment.ts';
-import { together, unprotect } from './firewall.ts';
 import { type Host, openStore, type Verb } from './request.ts';
+import { together } from './together.ts';
+import { unprotect } from './unprotect.ts';
 
 /**
  * Removes an attachment: its link and its part of the firewall side by side, and then its lease. As long as one of

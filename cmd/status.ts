@@ -8,8 +8,8 @@ import { type Preference, preferenceOf } from '../ipam/preference.ts';
 import { forwardingSwitch, isForwarding, requireFamily } from '../netns/host.ts';
 import { requestedPools } from './addressing.ts';
 import { delegate } from './delegate.ts';
+import { needsNft } from './egress.ts';
 import type { Environment } from './environment.ts';
-import { needsNft } from './firewall.ts';
 import { openStore, type Request, type Verb } from './request.ts';
 
 /** What every ADD starts. */

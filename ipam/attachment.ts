@@ -8,3 +8,8 @@ import type { Attachment } from './store.ts';
 export function digestOf(attachment: Attachment): string {
   return createHash('sha256').update(`${attachment.containerID}\0${attachment.ifname}`).digest('hex');
 }
+
+/** For messages: `eth0 of container 4a1f…`. */
+export function describeAttachment({ containerID, ifname }: Attachment): string {
+  return `${ifname} of container ${containerID}`;
+}

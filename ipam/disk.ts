@@ -95,6 +95,20 @@ export class DiskStore implements LeaseStore {
     this.record(attachment, inheritance);
   }
 
+  /** Notes that something that was noted is missing: who sees that need not be who mends it. */
+  reportDamage(): void {
+    this.#guarded('write', () => writeFileSync(this.#index.damageMark, '', { mode: fileMode }));
+  }
+
+  isDamaged(): boolean {
+    return existsSync(this.#index.damageMark);
+  }
+
+  /** Notes that all that was noted is there again. */
+  clearDamage(): void {
+    this.#guarded('write', () => rmSync(this.#index.damageMark, { force: true }));
+  }
+
   /** Writes a text for another program to read, beside what the index has of the attachment. @returns its path. */
   lend(attachment: Attachment, text: string): string {
     const path = this.#scratchOf(attachment);

@@ -1,4 +1,4 @@
-import { linkSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { errno } from '../conf/failure.ts';
 
 export const folderMode = 0o700;
@@ -11,6 +11,11 @@ export function contentOf(path: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** When a file was written, in milliseconds since the epoch; one that is gone, after all others. */
+export function writtenAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** The names in a folder; none when there is no folder. */

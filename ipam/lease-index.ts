@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { digestOf } from './attachment.ts';
 import { isClaimed, removeDeadClaims, withClaim } from './claim.ts';
-import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty } from './files.ts';
+import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty, writtenAt } from './files.ts';
 import { formatEntryHead, type IndexEntry, inheritance, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
 
@@ -16,12 +16,16 @@ export interface NetworkEntry extends IndexEntry {
   readonly network: string;
 }
 
-/** The entries of this boot of every network that has its leases in a folder. */
+/** The entries of this boot of every network that has its leases in a folder, the oldest first. */
 export function entriesOfAllNetworks(dataDir: string, bootID: string): NetworkEntry[] {
   const state = `${dataDir}/${stateFolder}`;
-  return namesIn(state).flatMap((network) =>
-    new LeaseIndex(`${state}/${network}`, bootID).entries().map((entry) => ({ ...entry, network })),
-  );
+  const found = namesIn(state).flatMap((network) => {
+    const index = new LeaseIndex(`${state}/${network}`, bootID);
+    return index
+      .entries()
+      .map((entry) => ({ ...entry, network, since: writtenAt(index.pathOf(entry.attachment)) }));
+  });
+  return found.sort((one, other) => one.since - other.since);
 }
 
 /**
@@ -29,6 +33,7 @@ export function entriesOfAllNetworks(dataDir: string, bootID: string): NetworkEn
  *
  *     <state>/<boot ID>/<digest>        an entry (lease-file.ts)
  *     <state>/<boot ID>/<digest>.new    a file before it is linked or renamed into place
+ *     <state>/<boot ID>/damaged         says that something of what the entries note is missing
  *     <state>/claims/                   who is removing what (claim.ts)
  *     <state>/adopted/                  says that leases from before us are in the index
  */
@@ -48,6 +53,11 @@ export class LeaseIndex {
 
   entryOf(attachment: Attachment): IndexEntry | undefined {
     return parseEntry(contentOf(this.pathOf(attachment)) ?? '');
+  }
+
+  /** Where it is noted that something of what the entries note is missing. */
+  get damageMark(): string {
+    return `${this.#state}/${this.#bootID}/damaged`;
   }
 
   /**

@@ -70,7 +70,7 @@ function listOf(value: unknown): unknown[] {
 }
 
 /** @returns undefined for a torn line, or one that is none: it goes into a program, so only what is whole counts. */
-export function parseFootprint(line: string): Footprint | undefined {
+function parseFootprint(line: string): Footprint | undefined {
   try {
     const { hostEnd, mac, addresses, ranges, guarded, ports } = JSON.parse(line) as Record<string, unknown>;
     if (typeof hostEnd !== 'string' || !/^[a-z0-9]{1,15}$/.test(hostEnd)) return undefined;
@@ -86,4 +86,9 @@ export function parseFootprint(line: string): Footprint | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Those that are whole. */
+export function parseFootprints(records: readonly string[]): Footprint[] {
+  return records.flatMap((record) => parseFootprint(record) ?? []);
 }

@@ -74,6 +74,11 @@ export function deleteLine(element: Element): string {
   return `${addLine(element).trimEnd()}; delete element ${tableName} ${element.set} { ${element.key} }\n`;
 }
 
+/** What has an element map to what it should, whatever it maps to. One line. */
+export function replaceLine(element: Element): string {
+  return `delete element ${tableName} ${element.set} { ${element.key} }; ${addLine(element)}`;
+}
+
 /** What asks for an element, by its key. */
 export function getLine(element: Element): string {
   return `get element ${tableName} ${element.set} { ${element.key} }\n`;

@@ -136,6 +136,9 @@ export function planRewrite(blocks: readonly Block[], unwanted: readonly string[
 /** Lines before others that make the table anew, for one that is not ours to mend: of another version, say. */
 export const removal = `add table ${tableName}\ndelete table ${tableName}\n`;
 
+/** Asks for the table, at the end of other lines or alone. */
+export const listingLine = `list table ${tableName}\n`;
+
 /** A listing, taken apart: the text of each block under `chain guard`. */
 export type Listing = ReadonlyMap<string, string>;
 

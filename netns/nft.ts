@@ -48,3 +48,8 @@ export function isMissing(error: unknown): boolean {
   const cause = error instanceof Failure ? error.cause : error;
   return cause instanceof CommandError && cause.outcome.kind === 'missing';
 }
+
+/** Whether a line was refused because the table, or something in it, is not there. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof RefusedTransaction && error.complaints.some(({ kind }) => kind === 'absent');
+}

@@ -1,0 +1,77 @@
+import { codes, Failure, reason } from '../conf/failure.ts';
+import { formatAddress } from '../conf/family.ts';
+import { describeAttachment, digestOf } from '../ipam/attachment.ts';
+import type { DiskStore } from '../ipam/disk.ts';
+import type { Attachment } from '../ipam/store.ts';
+import { forgetConnections } from '../netns/conntrack.ts';
+import { type Footprint, parseFootprints } from '../netns/footprint.ts';
+import { tracksConnections } from '../netns/host.ts';
+import { isMissing } from '../netns/nft.ts';
+import { uninstall } from '../netns/nft-remove.ts';
+import type { Host } from './request.ts';
+
+/** Where footprints are removed from: the store that noted them, and for which attachment. */
+export interface Noted {
+  readonly store: DiskStore;
+  readonly attachment: Attachment;
+}
+
+/**
+ * Those who have the addresses of footprints by now: a lease may be lost, and given anew, before its former owner's
+ * DEL comes.
+ */
+function successors(footprints: readonly Footprint[], { store, attachment }: Noted): Footprint[] {
+  const addresses = footprints.flatMap((footprint) => footprint.addresses).map(formatAddress);
+  const holders = addresses.flatMap((address) => store.holderOf(address) ?? []);
+  const others = holders.filter((holder) => digestOf(holder) !== digestOf(attachment));
+  return parseFootprints(others.flatMap((holder) => store.recordsOf(holder).records));
+}
+
+/** Removes what there is in the kernel beside a link: elements, then the connections that went by them. */
+export async function removeFootprints(
+  footprints: readonly Footprint[],
+  noted: Noted,
+  host: Host,
+): Promise<void> {
+  if (footprints.length === 0) return;
+  const operation = `unprotect ${describeAttachment(noted.attachment)}`;
+  const kept = successors(footprints, noted);
+  await uninstall(host.run, operation, footprints, kept);
+  await forget(footprints, kept, noted, host);
+}
+
+/** Has the kernel forget the connections of footprints. What it keeps is no reason to keep the pod. */
+async function forget(
+  footprints: readonly Footprint[],
+  kept: readonly Footprint[],
+  { store, attachment }: Noted,
+  host: Host,
+): Promise<void> {
+  // conntrack looks through the whole table for each question, which takes it 7 ms or more, also when it is empty.
+  if (!tracksConnections()) return;
+  const theirs = new Set(kept.flatMap(({ addresses }) => addresses).map(formatAddress));
+  const all = footprints.flatMap(({ addresses }) => addresses);
+  const own = new Map(all.map((address) => [formatAddress(address), address]));
+  const addresses = [...own].filter(([text]) => !theirs.has(text)).map(([, address]) => address);
+  try {
+    const write = (text: string) => store.lend(attachment, text);
+    await forgetConnections(
+      host.run,
+      `forget connections of ${describeAttachment(attachment)}`,
+      addresses,
+      write,
+    );
+  } catch (error) {
+    if (error instanceof Failure && error.code === codes.tryAgain) throw error;
+    const hasPorts = footprints.some(({ ports }) => ports.length > 0);
+    if (hasPorts || !isMissing(error))
+      host.warn(`${reason(error)}: packets of known connections may go on to a pod that is gone`);
+  }
+}
+
+/** Takes the attachment's elements out of the table, and has the kernel forget its connections. */
+export async function unprotect(store: DiskStore, attachment: Attachment, host: Host): Promise<void> {
+  const { records, inherited } = store.recordsOf(attachment);
+  const footprints = parseFootprints([...records, ...inherited]);
+  await removeFootprints(footprints, { store, attachment }, host);
+}
