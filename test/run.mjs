@@ -22,24 +22,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Debian's package for each command that a task may need. One that is on no PATH has its whole path here. */
-const packageOf = {
-  ip: 'iproute2',
-  nft: 'nftables',
-  conntrack: 'conntrack',
-  nsenter: 'util-linux',
-  ping: 'iputils-ping',
-  containerd: 'containerd',
-  ctr: 'containerd',
-  runc: 'runc',
-  busybox: 'busybox-static',
-  strace: 'strace',
-  debootstrap: 'debootstrap',
-  radvd: 'radvd',
-  tc: 'iproute2',
-  iperf3: 'iperf3',
-  iptables: 'iptables',
-  '/usr/lib/cni/loopback': 'containernetworking-plugins',
-};
+const packageOf = JSON.parse(readFileSync(join(root, 'test/debian-packages.json'), 'utf8'));
 
 const network = ['ip', 'nft', 'conntrack', 'nsenter', 'ping'];
 const runtime = ['containerd', 'ctr', 'runc', 'busybox', '/usr/lib/cni/loopback'];
@@ -49,7 +32,15 @@ const tasks = {
   build: { commands: [], root: false, build: true, steps: [] },
   demo: { commands: network, root: true, build: true, steps: [['test/demo/main.ts']] },
   test: {
-    commands: network.concat(runtime, ['strace', 'debootstrap', 'radvd', 'tc', 'iperf3', 'iptables']),
+    commands: network.concat(runtime, [
+      'sysctl',
+      'strace',
+      'debootstrap',
+      'radvd',
+      'tc',
+      'iperf3',
+      'iptables',
+    ]),
     root: true,
     build: true,
     steps: [
