@@ -23,7 +23,12 @@ test('ctr run --cni gives a container both addresses, and its end leaves nothing
   const exec = (...command: string[]) =>
     ctr('task', 'exec', '--exec-id', `call-${++calls}`, 'probe', ...command);
 
-  const interfaces = await exec('/bin/ip', 'address', 'show', 'eth0');
+  // ctr may lose what a command writes that ends at once: it is asked again then.
+  const interfaces = await until('the addresses', async () => {
+    const answer = await exec('/bin/ip', 'address', 'show', 'eth0');
+    match(answer, /eth0/);
+    return answer;
+  });
   for (const address of podIPs) t.regex(interfaces, new RegExp(`inet6? ${address}/`));
   for (const gateway of gateways) await t.notThrowsAsync(exec('/bin/ping', '-c', '1', '-W', '2', gateway));
 
