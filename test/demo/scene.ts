@@ -22,7 +22,13 @@ export interface Pod extends Place {
 }
 
 /** What the lab gives every node. */
-const usualNodeIPs = ['192.0.2.10', '2001:db8::10'];
+const usualNodeIPs: readonly string[] = ['192.0.2.10', '2001:db8::10'];
+
+/** In the order of families that others are in. */
+function inOrderOf(addresses: readonly string[], others: readonly string[]): string[] {
+  const familyOf = (address: string) => parseAddress(address)?.family;
+  return others.flatMap((other) => addresses.filter((address) => familyOf(address) === familyOf(other)));
+}
 
 function nodeAddresses(nodeIPs: readonly Address[]): string[] {
   const rest = usualNodeIPs.filter((usual) => {
@@ -60,6 +66,8 @@ async function addAddresses(node: Namespace, addresses: readonly string[]): Prom
 export class Scene implements AsyncDisposable {
   readonly node: Place;
   readonly world: Place;
+  /** The node's addresses on the way to the world. */
+  readonly uplink = usualNodeIPs;
   readonly #lab: Lab;
   readonly #chain: Chain;
   readonly #leases: string;
@@ -85,7 +93,7 @@ export class Scene implements AsyncDisposable {
       const scene = new Scene(lab, chain, node, {
         name: 'outside',
         namespace: world,
-        addresses: ['192.0.2.1', '2001:db8::1'],
+        addresses: inOrderOf(['192.0.2.1', '2001:db8::1'], node.addresses),
       });
       scene.#before = await kernelState(node.namespace);
       return scene;

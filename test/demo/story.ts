@@ -35,13 +35,15 @@ function describe({ screen }: Stage, scene: Scene, pods: readonly Pod[], nodeIPs
   screen.say(screen.style('dim', `  In the order of the node’s ${origin}; the first address is the podIP.`));
 }
 
-function flowsOf({ node }: Scene, one: Pod, two: Pod): Flow[] {
+function flowsOf({ node, world, uplink }: Scene, one: Pod, two: Pod): Flow[] {
   const gateways = one.result.ips.map(({ gateway }) => gateway);
   return [
     { from: one, to: two, seenAs: one.addresses },
     { from: two, to: one, seenAs: two.addresses },
     { from: node, to: one, seenAs: gateways },
     { from: one, to: node, seenAs: one.addresses },
+    // The world knows no way to pods with private addresses: the node lends them its own.
+    { from: one, to: world, seenAs: uplink },
   ];
 }
 
@@ -83,8 +85,11 @@ export async function tell(stage: Stage, nodeIPs: readonly Address[]): Promise<b
   const isGood = await showFlows(stage, flowsOf(scene, one, two));
   for (const pod of pods) await step(stage, `CHECK of ${pod.name}`, () => scene.check(pod));
   for (const pod of pods) await step(stage, `DEL of ${pod.name}`, () => scene.del(pod));
-  await step(stage, 'Links, addresses, routes, neighbours, rules, leases: as before', () =>
+  await step(stage, 'Links, addresses, routes, neighbours, leases: as before', () =>
     expectNothingLeft(scene),
+  );
+  stage.screen.say(
+    stage.screen.style('dim', '    The nftables table stays: it is the configuration’s, not the pods’.'),
   );
   return isGood;
 }

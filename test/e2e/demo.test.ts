@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
@@ -7,11 +7,16 @@ import { type Machine, startMachine } from '../lab/machine.ts';
 
 const main = join(import.meta.dirname, '../demo/main.ts');
 
-/** `npm run demo`, once all is installed, in a process group of its own as a shell would start it. */
+/** `npm run demo`, once all is installed. */
 function play(machine: Machine, ...args: string[]) {
   const [enter = '', ...target] = machine.entry;
   const env = { TMPDIR: machine.folder, FORCE_COLOR: undefined };
-  return execa(enter, [...target, process.execPath, main, ...args], { env, reject: false, detached: true });
+  return execa(enter, [...target, process.execPath, main, ...args], { env, reject: false });
+}
+
+/** What nsenter has started: ended alone, for an orphan in a container may find nobody to be buried by. */
+async function onlyChild(pid: number): Promise<number> {
+  return Number.parseInt(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10);
 }
 
 async function leftovers(machine: Machine): Promise<string[]> {
@@ -29,7 +34,7 @@ for (const [args, firstOfPods] of [
     const { exitCode, stdout, stderr } = await play(machine, ...args);
     t.deepEqual([exitCode, stderr], [0, ''], stdout);
     t.regex(stdout, firstOfPods);
-    t.is(stdout.match(/^ {2}\S+ → \S+ +IPv[46] +✔ .* ms +✔ +✔ /gm)?.length, 8, stdout);
+    t.is(stdout.match(/^ {2}\S+ → \S+ +IPv[46] +✔ .* ms +✔ +✔ /gm)?.length, 10, stdout);
     t.notRegex(stdout, /\p{Cc}(?<!\n)/u);
     t.true(stdout.split('\n').every((line) => line.length <= 80));
     t.deepEqual(await leftovers(machine), []);
@@ -44,8 +49,10 @@ test('the demo ends on Ctrl-C, and leaves nothing', async (t) => {
     played.stdout.on('data', (text: Buffer) => text.includes('web-0 → web-1') && resolve());
   });
   await Promise.race([packets, played]);
-  process.kill(-(played.pid ?? 0), 'SIGINT');
-  t.regex((await played).stdout, /Interrupted\. Everything that the demo made is removed\.$/);
+  process.kill(await onlyChild(played.pid ?? 0), 'SIGINT');
+  const { exitCode, stdout } = await played;
+  t.is(exitCode, 130);
+  t.regex(stdout, /Interrupted\. Everything that the demo made is removed\.$/);
   t.deepEqual(await leftovers(machine), []);
 });
 
