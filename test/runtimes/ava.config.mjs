@@ -2,6 +2,7 @@
 export default {
   extensions: ['ts'],
   files: ['test/runtimes/**/*.test.ts'],
-  timeout: '10m',
+  // One of the tests is the whole main suite, in a container.
+  timeout: '20m',
   concurrency: 1,
 };
