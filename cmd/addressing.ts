@@ -11,6 +11,7 @@ import { allocate, type Lease, type LeasedAddress } from '../ipam/allocate.ts';
 import { type Pool, poolsOf } from '../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../ipam/preference.ts';
 import type { Attachment } from '../ipam/store.ts';
+import { ownPairs } from '../netns/apply.ts';
 import { requireFamily, unsupported } from '../netns/host.ts';
 import { delegate, findDelegate } from './delegate.ts';
 import { argumentsOf, attachmentOf } from './environment.ts';
@@ -110,11 +111,20 @@ export interface DelegatedLease extends Lease {
   readonly result: Result;
 }
 
+/** A delegate would refuse a second ADD of an attachment, and the DEL that follows would undo the first. */
+async function rejectWired({ run }: Host, attachment: Attachment): Promise<void> {
+  const what = `container ${attachment.containerID}, interface ${attachment.ifname}`;
+  if ((await ownPairs(run, attachment, `look for ${what}`)).length === 0) return;
+  throw new Failure(codes.inUse, `${what} is there already`, {
+    details: 'a second ADD of the same attachment: DEL it first',
+  });
+}
+
 /**
  * Takes a lease from another IPAM plugin, which gets a DEL should something fail from here on.
  *
  * @throws {Failure} with the code of the plugin; 7 when it gave no address of a family that was asked for, or one of a
- * family that the host has switched off.
+ * family that the host has switched off; 101 for a second ADD.
  */
 export async function leaseFromDelegate(
   type: string,
@@ -125,6 +135,7 @@ export async function leaseFromDelegate(
 ): Promise<DelegatedLease> {
   findDelegate(type, request.environment);
   const attachment = attachmentOf(request.environment);
+  await rejectWired(host, attachment);
   const store = openStore(configuration);
   // Without addresses: they are the delegate's. What else the attachment has is noted there.
   store.begin(attachment, request.environment['CNI_NETNS'] ?? '');

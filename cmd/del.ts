@@ -4,18 +4,30 @@ import type { Attachment } from '../ipam/store.ts';
 import { removePair } from '../netns/apply.ts';
 import { delegate, delegateOf } from './delegate.ts';
 import { attachmentOf } from './environment.ts';
-import { type Host, openStore, type Verb } from './request.ts';
+import { type Host, openStore, type Request, type Verb } from './request.ts';
 import { together } from './together.ts';
 import { unprotect } from './unprotect.ts';
 
 /**
- * Removes an attachment: its link and its part of the firewall side by side, and then its lease. As long as one of
- * them is there, nobody else may have its address.
+ * Removes an attachment: its link and its part of the firewall side by side, and then its lease, ours or that of a
+ * delegate. As long as one of them is there, nobody else may have its address.
  */
-export async function detach(store: DiskStore, attachment: Attachment, host: Host): Promise<void> {
+export async function detach(
+  store: DiskStore,
+  attachment: Attachment,
+  request: Request,
+  host: Host,
+): Promise<void> {
   const unprotecting = unprotect(store, attachment, host);
   await together(removePair(host.run, attachment), unprotecting);
+  const type = delegateOf(request.configuration);
+  if (type !== undefined) await delegate(type, 'DEL', requestOf(attachment, request), host);
   store.release(attachment);
+}
+
+function requestOf({ containerID, ifname }: Attachment, request: Request): Request {
+  const environment = { ...request.environment, CNI_CONTAINERID: containerID, CNI_IFNAME: ifname };
+  return { ...request, environment };
 }
 
 /**
@@ -25,8 +37,6 @@ export async function detach(store: DiskStore, attachment: Attachment, host: Hos
 export const del: Verb = async (request, host) => {
   const attachment = attachmentOf(request.environment);
   const store = openStore(parseLocator(request.configuration));
-  await detach(store, attachment, host);
-  const type = delegateOf(request.configuration);
-  if (type !== undefined) await delegate(type, 'DEL', request, host);
+  await detach(store, attachment, request, host);
   return undefined;
 };

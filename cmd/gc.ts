@@ -105,7 +105,7 @@ async function removeOrphans(request: Request, host: Host, store: DiskStore): Pr
 export const gc: Verb = async (request, host) => {
   const store = openStore(parseLocator(request.configuration));
   const type = delegateOf(request.configuration);
-  const remove = (attachment: Attachment) => detach(store, attachment, host);
+  const remove = (attachment: Attachment) => detach(store, attachment, request, host);
   const orphans = () => removeOrphans(request, host, store);
   const forward = () => type !== undefined && delegate(type, 'GC', request, host);
   await collect(request, store, remove, type === undefined ? [orphans] : [forward]);

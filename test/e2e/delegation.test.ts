@@ -1,4 +1,4 @@
-import { symlink } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { call, debianPlugins, executable, failed, podIPs, succeeded } from '../lab/cni.ts';
@@ -121,4 +121,47 @@ test('called as dualstack-ipam it gives Debian’s bridge its addresses', async 
     failed(await call(node, 'STATUS', mistyped, ipam)).msg,
     /unknown key "podCidrs" in ipam: did you mean "podCIDRs"/,
   );
+});
+
+test('a second ADD is refused before the delegate is asked, which would undo the first', async (t) => {
+  await using lab = await openLab();
+  const [node, pod, other] = [await lab.node(), await lab.pod(), await lab.pod()];
+  const config = configuration(lab, hostLocal(lab));
+  succeeded(await call(node, 'ADD', config, { netns: pod.path }));
+  const before = await hostLocalLeases(lab);
+  for (const { path } of [pod, other]) {
+    const error = failed(await call(node, 'ADD', config, { netns: path }));
+    t.is(error.code, 101);
+    t.regex(error.msg, /container container-1, interface eth0 is there already/);
+  }
+  t.deepEqual(await hostLocalLeases(lab), before);
+  for (const gateway of ['10.9.0.1', 'fd09::1']) await t.notThrowsAsync(ping(pod, gateway));
+});
+
+/** Debian's host-local knows neither CNI 1.1.0 nor GC, which newer ones pass over. */
+async function oldDelegate(lab: Lab): Promise<void> {
+  const script = `#!/bin/sh
+[ "$CNI_COMMAND" = GC ] && exit 0
+sed 's/"cniVersion":"1.1.0"/"cniVersion":"1.0.0"/' | ${debianPlugins}/host-local
+`;
+  await writeFile(join(lab.folder, 'old-ipam'), script, { mode: 0o755 });
+}
+
+test('GC has a delegate release what is not valid, also one that has no GC of its own', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  await oldDelegate(lab);
+  const { ipam } = hostLocal(lab);
+  const more = { cniVersion: '1.1.0', podCIDRs: undefined, ipam: { ...ipam, type: 'old-ipam' } };
+  const config = configuration(lab, more);
+  const env = { CNI_PATH: lab.folder };
+  for (const containerID of ['kept', 'stale']) {
+    const { path } = await lab.pod();
+    succeeded(await call(node, 'ADD', config, { netns: path, containerID, env }));
+  }
+  const valid = [{ containerID: 'kept', ifname: 'eth0' }];
+  const gc = await call(node, 'GC', { ...config, 'cni.dev/valid-attachments': valid }, { env });
+  t.deepEqual(gc, { status: 0, stdout: '', stderr: '' });
+  t.is((await node.links()).length, 1);
+  t.deepEqual(await hostLocalLeases(lab), ['pods/10.9.0.2', 'pods/fd09::2']);
 });
