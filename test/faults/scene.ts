@@ -12,6 +12,15 @@ export type Verb = 'ADD' | 'DEL' | 'GC';
 /** What the plugin may start; those that it does not start cost nothing here. */
 export const commands = ['ip', 'nft', 'nsenter', 'tc', 'tee', 'conntrack', 'sysctl'];
 
+/** All that a pod may ask for: every command has something to do then. */
+const runtimeConfig = {
+  bandwidth: { ingressRate: 20e6, ingressBurst: 1e6, egressRate: 20e6, egressBurst: 1e6 },
+  portMappings: [
+    { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+    { hostPort: 8080, containerPort: 80, protocol: 'udp' },
+  ],
+};
+
 /** The attachment that is added and removed; others are beside it. */
 const containerID = 'victim';
 
@@ -45,7 +54,7 @@ export class Scene implements AsyncDisposable {
 
   /** Calls the plugin for the victim, as the runtime would. */
   call(verb: Verb | 'CHECK', more: Config = {}, invocation: Invocation = {}): Promise<Outcome> {
-    const config = { ...configuration(this.lab, { cniVersion: '1.1.0' }), ...more };
+    const config = { ...configuration(this.lab, { cniVersion: '1.1.0', runtimeConfig }), ...more };
     const lists = verb === 'GC' && Object.keys(more).length === 0 ? nothingIsValid : {};
     return call(
       this.node,
@@ -60,8 +69,9 @@ export class Scene implements AsyncDisposable {
     await using beside = await openLab();
     const { path } = await beside.pod();
     const other = { containerID: 'other', netns: path };
-    succeeded(await this.call('ADD', {}, other));
-    succeeded(await this.call('DEL', {}, other));
+    const without = { runtimeConfig: {} };
+    succeeded(await this.call('ADD', without, other));
+    succeeded(await this.call('DEL', without, other));
   }
 
   /** The victim comes, is as it should be, and goes. @throws when something of it is not so. */
