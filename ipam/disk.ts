@@ -299,9 +299,15 @@ export class DiskStore implements LeaseStore {
 
   /** Leases that were there before us enter the index, so that DEL finds them and the next boot ends them. */
   #adopt(): void {
+    const found = new Map<string, { attachment: Attachment; addresses: string[] }>();
     for (const { attachment, address } of this.list()) {
-      if (!this.#index.entryOf(attachment)) this.#index.begin(attachment, '');
-      this.#index.append(attachment, address);
+      const digest = digestOf(attachment);
+      const holding = found.get(digest) ?? { attachment, addresses: [] };
+      holding.addresses.push(address);
+      found.set(digest, holding);
+    }
+    for (const { attachment, addresses } of found.values()) {
+      if (!this.#index.entryOf(attachment)) this.#index.enter(attachment, addresses);
     }
   }
 

@@ -78,6 +78,12 @@ export class LeaseIndex {
     }
   }
 
+  /** Enters what an attachment has had from others, all at once: several calls may do so at a time. */
+  enter(attachment: Attachment, addresses: readonly string[]): void {
+    const content = [formatEntryHead(attachment, ''), ...addresses.map((address) => `${address}\n`)].join('');
+    writeFileSync(this.pathOf(attachment), content, { mode: fileMode });
+  }
+
   append(attachment: Attachment, line: string): void {
     appendFileSync(this.pathOf(attachment), `${line}\n`, { mode: fileMode });
   }

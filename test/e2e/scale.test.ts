@@ -34,8 +34,9 @@ test(`with ${count} leases no call looks at each of them`, async (t) => {
   writeLeases(lab);
   const config = configuration(lab, { podCIDRs, cniVersion: '1.1.0' });
   const invocation = { netns: pod.path, containerID: 'newcomer' };
-  // The first call of all takes the leases over.
+  // The first call of all takes the leases over, and the first ADD writes the table for all pods that there are.
   succeeded(await call(node, 'STATUS', config));
+  for (const verb of ['ADD', 'DEL'] as const) succeeded(await call(node, verb, config, invocation));
   for (const verb of ['ADD', 'DEL', 'STATUS'] as const) {
     const calls = await fileCalls(lab, async (traced) =>
       succeeded(await call(node, verb, config, { ...invocation, ...traced })),
