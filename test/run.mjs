@@ -29,6 +29,12 @@ const runtime = ['containerd', 'ctr', 'runc', 'busybox', '/usr/lib/cni/loopback'
 
 /** What each task needs, and the commands that it is. `root`: it makes network namespaces. */
 const tasks = {
+  bench: {
+    commands: network.concat(['iptables', 'iperf3', '/usr/bin/time', '/usr/lib/cni/bridge']),
+    root: true,
+    build: true,
+    steps: [['test/bench/main.ts']],
+  },
   build: { commands: [], root: false, build: true, steps: [] },
   demo: { commands: network, root: true, build: true, steps: [['test/demo/main.ts']] },
   test: {

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExecaError, execa } from 'execa';
+
+/**
+ * Builds all tools that the go.mod in `sources` names into `target`, unless they are there and of the same versions.
+ * go.sum is complete, so no checksum database is asked, and no setting of the machine's counts.
+ *
+ * @param names of the tools, for people.
+ * @throws {Error} without Go, and when they cannot be built.
+ */
+export async function buildGoTools(sources: string, target: string, names: string): Promise<void> {
+  const versions = await digest(['go.mod', 'go.sum'].map((name) => join(sources, name)));
+  const stamp = join(target, '.built-from');
+  if ((await readFile(stamp, 'utf8').catch(() => '')) === versions) return;
+  console.log(`Building ${names} (once, a minute or two)`);
+  await mkdir(target, { recursive: true });
+  await install(sources, target);
+  await writeFile(stamp, versions);
+}
+
+async function install(sources: string, target: string): Promise<void> {
+  // Where Go's own installation instructions put it, which is on no machine's default PATH.
+  const PATH = `${process.env['PATH']}:/usr/local/go/bin`;
+  const env = { PATH, GOBIN: target, GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0' };
+  try {
+    await execa('go', ['install', 'tool'], { cwd: sources, env });
+  } catch (cause) {
+    if (cause instanceof ExecaError && cause.code === 'ENOENT') {
+      const message = 'is built with Go, and there is none here: install it from https://go.dev/dl.';
+      throw new Error(`What is needed ${message}`, { cause });
+    }
+    throw cause;
+  }
+}
+
+async function digest(paths: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const path of paths) hash.update(await readFile(path));
+  return hash.digest('hex');
+}
