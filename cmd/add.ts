@@ -17,7 +17,7 @@ import type { Host, Request, Verb } from './request.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from './result.ts';
 import { Undo } from './undo.ts';
 
-function linkMtu(configured: number | undefined, families: readonly Family[]): number {
+export function linkMtu(configured: number | undefined, families: readonly Family[]): number {
   const mtu = configured ?? uplinkMtu();
   if (mtu >= leastIPv6Mtu || !families.some(({ name }) => name === 'IPv6')) return mtu;
   throw new Failure(
@@ -90,7 +90,7 @@ function obtainLease(
 }
 
 /** Those of the file; else those of the delegate; else a default route for each family. */
-function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): readonly Route[] {
+export function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): readonly Route[] {
   if (configuration.routes) return configuration.routes;
   const delegated = 'result' in obtained ? parseRoutes(obtained.result.routes) : [];
   return delegated.length > 0 ? delegated : defaultRoutes(obtained);

@@ -25,7 +25,20 @@ function isIpam(): boolean {
 
 function about(): string {
   const name = isIpam() ? ipamName : 'dualstack';
-  return `CNI plugin ${name} ${version}\nCNI protocol versions supported: ${supportedVersions.join(', ')}\n`;
+  return `CNI plugin ${name} ${version}\nCNI protocol versions supported: ${supportedVersions.join(', ')}\nFor people: dualstack --help\n`;
+}
+
+/** What a person gets: the tool, which is loaded only then. With nothing to do it is the text of a plugin. */
+async function answerPerson(words: readonly string[]): Promise<void> {
+  if (words.length === 0) {
+    write(2, about());
+    return;
+  }
+  const { serve } = await import('./operator/main.ts');
+  const { output, complaint, status } = await serve(words, version ?? '', run);
+  write(1, output);
+  write(2, complaint);
+  process.exit(status);
 }
 
 /** What commands are looked for in when the runtime names no PATH, which the system's own default is too short for. */
@@ -40,11 +53,8 @@ function quietEnvironment(): void {
 /** The executable's entry: a runtime's call has CNI_COMMAND set, a person's has not. */
 export async function main(): Promise<void> {
   const command = process.env['CNI_COMMAND'];
-  if (!command) {
-    write(2, about());
-    return;
-  }
   quietEnvironment();
+  if (!command) return answerPerson(process.argv.slice(2));
   const { output, status: exitStatus } = await answer(command, {
     environment: process.env,
     readInput: readStandardInput,

@@ -23,6 +23,9 @@ const runtimeConfig = z.object({
   ),
 });
 
+/** The capabilities that we act on: a network configuration should offer these and no others. */
+export const capabilities: readonly string[] = Object.keys(runtimeConfig.shape);
+
 const args = z.object({
   cni: z.optional(z.object({ ips: z._default(rules.listOf(rules.requestedAddress, 'IP addresses'), []) })),
 });

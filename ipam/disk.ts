@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { codes, Failure, reason } from '../conf/failure.ts';
 import { digestOf } from './attachment.ts';
 import { contentOf, fileMode, folderMode, linkUnlessThere, namesIn, replaceBy, sleep } from './files.ts';
@@ -174,6 +174,11 @@ export class DiskStore implements LeaseStore {
       const attachment = this.holderOf(address);
       return attachment ? [{ address, attachment }] : [];
     });
+  }
+
+  /** When the address was taken, as far as the disk says. */
+  takenAt(address: string): Date | undefined {
+    return statSync(this.#pathOf(address), { throwIfNoEntry: false })?.mtime;
   }
 
   /** Everybody who has a lease or began one. */

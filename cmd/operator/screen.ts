@@ -1,0 +1,123 @@
+/** What the output goes to. */
+export interface Screen {
+  /** Tables and colours are for people: without a terminal, records of one line are what scripts want. */
+  readonly isTerminal: boolean;
+  readonly hasColours: boolean;
+  /** Width in characters. */
+  readonly columns: number;
+}
+
+/** Select graphic rendition (ECMA-48, 8.3.117). */
+const renditions = { bold: '1', dim: '2', red: '31', green: '32', yellow: '33' } as const;
+export type Rendition = keyof typeof renditions;
+
+export function paint(screen: Screen, rendition: Rendition, text: string): string {
+  return screen.hasColours ? `\x1b[${renditions[rendition]}m${text}\x1b[0m` : text;
+}
+
+/** What comes from files and from other processes may hold control characters, which would act on the terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '?');
+}
+
+/** Pieces of at most `width` characters, broken where names and paths have a joint, if there is one. */
+function chunksOf(word: string, width: number): string[] {
+  if (word.length <= width) return [word];
+  const joint = Math.max(...['-', '/', ',', '.'].map((sign) => word.lastIndexOf(sign, width - 1)));
+  const length = joint >= width / 2 ? joint + 1 : width;
+  return [word.slice(0, length), ...chunksOf(word.slice(length), width)];
+}
+
+/** Lines of at most `width` characters, broken between words, or within one that is longer. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const piece of text.split(' ').flatMap((word) => chunksOf(word, width))) {
+    const longer = line === '' ? piece : `${line} ${piece}`;
+    if (longer.length <= width) line = longer;
+    else {
+      lines.push(line);
+      line = piece;
+    }
+  }
+  return [...lines, line];
+}
+
+/** A paragraph whose further lines stand under its first, or `deeper` characters to the right of that. */
+export function hanging(screen: Screen, lead: string, text: string, deeper = 0): string {
+  const indent = ' '.repeat(lead.length + deeper);
+  const lines = wrap(text, Math.max(20, screen.columns - indent.length));
+  return lines.map((line, index) => (index === 0 ? lead : indent) + line).join('\n');
+}
+
+/** A cell is one or more lines. */
+export type Cell = readonly string[];
+
+const gap = '  ';
+
+function widthOf(cells: readonly (Cell | undefined)[]): number {
+  return Math.max(0, ...cells.flatMap((cell) => (cell ?? []).map((line) => line.length)));
+}
+
+/** The first column, which names things, gives way when all do not fit: its lines are wrapped. */
+function widthsOf(rows: readonly (readonly Cell[])[], columns: number): number[] {
+  const count = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: count }, (_, column) => widthOf(rows.map((row) => row[column])));
+  const others = widths.slice(1).reduce((sum, width) => sum + width + gap.length, 0);
+  return widths.map((width, column) =>
+    column === 0 ? Math.min(width, Math.max(12, columns - others)) : width,
+  );
+}
+
+function linesOf(row: readonly Cell[], widths: readonly number[]): string[] {
+  const cells = row.map((cell, column) =>
+    column === 0 ? cell.flatMap((line) => chunksOf(line, widths[0] ?? 1)) : cell,
+  );
+  const height = Math.max(...cells.map((cell) => cell.length));
+  return Array.from({ length: height }, (_, line) =>
+    cells
+      .map((cell, column) => (cell[line] ?? '').padEnd(widths[column] ?? 0))
+      .join(gap)
+      .trimEnd(),
+  );
+}
+
+/** Lines of a table, its header first. A row may be of several lines, which keeps IPv6 within 80 columns. */
+export function table(
+  screen: Screen,
+  header: readonly string[],
+  rows: readonly (readonly Cell[])[],
+): string[][] {
+  const heading = header.map((title) => [title]);
+  const widths = widthsOf([heading, ...rows], screen.columns);
+  const [titles = [], ...others] = [heading, ...rows].map((row) => linesOf(row, widths));
+  return [titles.map((line) => paint(screen, 'bold', line)), ...others];
+}
+
+/** `[####................]`: in ASCII, for the console of a machine that is in trouble. */
+export function bar(part: number, length = 20): string {
+  const filled = Math.min(length, Math.max(part > 0 ? 1 : 0, Math.floor(part * length)));
+  return `[${'#'.repeat(filled)}${'.'.repeat(length - filled)}]`;
+}
+
+/** A container ID as runtimes abbreviate it; other names are shorter. */
+export function shortName(name: string): string {
+  return name.length > 13 ? `${name.slice(0, 12)}…` : name;
+}
+
+const units = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['m', 60],
+] as const;
+
+/** `3d`, `12m`: the largest unit alone says enough. */
+export function duration(seconds: number): string {
+  const [unit, length] = units.find(([, size]) => seconds >= size) ?? ['s', 1];
+  return `${Math.max(0, Math.floor(seconds / length))}${unit}`;
+}
+
+/** `253`, or `1.8e19` for what nobody counts. */
+export function count(value: bigint): string {
+  return value < 10_000_000n ? `${value}` : Number(value).toExponential(1).replace('e+', 'e');
+}
