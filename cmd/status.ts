@@ -19,7 +19,7 @@ function notReady(why: string, details = ''): Failure {
   return new Failure(codes.notAvailable, `not ready: ${why}`, { details });
 }
 
-function isOnPath(command: string, path: string): boolean {
+export function isOnPath(command: string, path: string): boolean {
   return path.split(':').some((folder) => {
     try {
       accessSync(`${folder}/${command}`, constants.X_OK);
@@ -31,7 +31,7 @@ function isOnPath(command: string, path: string): boolean {
 }
 
 /** `nft` as well where pods need it, and `tc` where pods may come with limits. Runtimes may keep `capabilities` to themselves: then nobody can know. */
-function neededCommands(request: Request['configuration'], configuration: Configuration): string[] {
+export function neededCommands(request: Request['configuration'], configuration: Configuration): string[] {
   const { capabilities, runtimeConfig } = request;
   const isBandwidth = (value: unknown) =>
     typeof value === 'object' && value !== null && 'bandwidth' in value && Boolean(value.bandwidth);

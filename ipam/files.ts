@@ -23,7 +23,7 @@ export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    if (errno(error) === 'ENOENT') return [];
+    if (['ENOENT', 'ENOTDIR'].includes(errno(error) ?? '')) return [];
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { classifyIpError, type IpError } from './ip-errors.ts';
 import { inheritedNamespace } from './plan.ts';
 
 /** Debian's package of each program, for the remedy. */
-const packages: Readonly<Record<string, string>> = {
+export const packages: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   tc: 'iproute2',
   nsenter: 'util-linux',

@@ -1,0 +1,371 @@
+import test from 'ava';
+import { openPatient, type PatientMachine } from '../lab/patient.ts';
+
+test('doctor is content with a node that is well', async (t) => {
+  await using patient = await openPatient();
+  const { status, findings } = await patient.diagnose();
+  t.deepEqual(
+    findings.filter(({ level }) => level === 'broken' || level === 'warning'),
+    [],
+  );
+  t.is(status, 0);
+});
+
+/** A call of the plugin, for a pod in a namespace of the machine. */
+function cni(verb: string, container: string, more = ''): string {
+  const input = `{"cniVersion":"1.0.0","name":"pods","type":"dualstack","podCIDRs":["10.244.1.0/24","fd00:10:244:1::/64"]}`;
+  const args = 'CNI_ARGS="K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0"';
+  return `echo '${input}' | CNI_COMMAND=${verb} CNI_CONTAINERID=${container} CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin CNI_NETNS=/run/netns/${container} ${args} ${more} /opt/cni/bin/dualstack`;
+}
+
+function addPod(container: string): string {
+  return `ip netns add ${container} && ${cni('ADD', container)} >/dev/null`;
+}
+
+/** What is broken on purpose, and what doctor must make of it. */
+interface Fault {
+  readonly what: string;
+  readonly plant: (patient: PatientMachine) => Promise<unknown>;
+  readonly check: string;
+  readonly found: RegExp;
+  readonly status: 1 | 2;
+}
+
+function shell(line: string): Fault['plant'] {
+  return (patient) => patient.shell(line);
+}
+
+const folder = '/etc/cni/net.d';
+const bridge = { cniVersion: '1.0.0', name: 'other', plugins: [{ type: 'bridge' }] };
+
+const faults: Fault[] = [
+  {
+    what: 'no network configuration',
+    plant: shell(`rm ${folder}/*`),
+    check: 'configuration',
+    found: /there is no network configuration in \/etc\/cni\/net\.d/,
+    status: 2,
+  },
+  {
+    what: "another plugin's configuration alone",
+    plant: async (patient) => {
+      await patient.shell(`rm ${folder}/*`);
+      await patient.write(`${folder}/05-other.conflist`, bridge);
+    },
+    check: 'configuration',
+    found: /05-other\.conflist is for other plugins/,
+    status: 2,
+  },
+  {
+    what: "another plugin's configuration that comes first",
+    plant: (patient) => patient.write(`${folder}/05-other.conflist`, bridge),
+    check: 'configuration',
+    found: /the runtime uses 05-other\.conflist, which comes before 10-dualstack\.conflist/,
+    status: 2,
+  },
+  {
+    what: 'a configuration that is no JSON',
+    plant: (patient) => patient.write(`${folder}/10-dualstack.conflist`, '{"name": "pods",'),
+    check: 'configuration',
+    found: /10-dualstack\.conflist is no network configuration: .*JSON/,
+    status: 2,
+  },
+  {
+    what: 'mistyped keys',
+    plant: (patient) => patient.configure({ nodeIps: [], mut: 1400 }),
+    check: 'configuration',
+    found: /unknown key "nodeIps": did you mean "nodeIPs"\?.*unknown key "mut"/,
+    status: 2,
+  },
+  {
+    what: 'a CIDR with host bits',
+    plant: (patient) => patient.configure({ podCIDRs: ['10.244.1.7/24'] }),
+    check: 'configuration',
+    found: /podCIDRs\[0\] must be a CIDR without host bits/,
+    status: 2,
+  },
+  {
+    what: 'a family that is asked for and has no podCIDR',
+    plant: (patient) => patient.configure({ podCIDRs: ['10.244.1.0/24'], ipFamilies: ['IPv4', 'IPv6'] }),
+    check: 'configuration',
+    found: /no podCIDR for IPv6/,
+    status: 2,
+  },
+  {
+    what: 'a family of the node without a podCIDR',
+    plant: (patient) => patient.configure({ podCIDRs: ['10.244.1.0/24'] }),
+    check: 'families',
+    found: /pods get no IPv6 address: there is no podCIDR of it/,
+    status: 1,
+  },
+  {
+    what: 'a missing executable',
+    plant: shell('rm /opt/cni/bin/dualstack'),
+    check: 'plugins',
+    found: /plugin dualstack is not in \/opt\/cni\/bin/,
+    status: 2,
+  },
+  {
+    what: 'a missing executable of another plugin in the chain',
+    plant: (patient) => patient.configure({}, [{ type: 'portmap' }]),
+    check: 'plugins',
+    found: /plugin portmap is not in \/opt\/cni\/bin/,
+    status: 2,
+  },
+  {
+    what: "an address of the host's among the pods'",
+    plant: shell('ip address add 10.244.1.5/24 dev uplink'),
+    check: 'overlap',
+    found: /uplink has 10\.244\.1\.5, which is in the podCIDR 10\.244\.1\.0\/24/,
+    status: 2,
+  },
+  {
+    what: "a route of the host's for the pods' addresses",
+    plant: shell('ip -6 route add fd00:10:244:1::/64 dev world'),
+    check: 'overlap',
+    found: /there is a route to fd00:10:244:1::\/64 through world/,
+    status: 2,
+  },
+  {
+    what: 'IPv6 that is switched off',
+    plant: shell('sysctl -qw net.ipv6.conf.all.disable_ipv6=1'),
+    check: 'IPv6',
+    found: /IPv6 is asked for, and the host has it switched off/,
+    status: 2,
+  },
+  {
+    what: 'forwarding that is off and to be left alone',
+    plant: (patient) => patient.configure({ sysctls: false }),
+    check: 'forwarding',
+    found: /does not forward IPv4, and sysctls is false/,
+    status: 2,
+  },
+  {
+    what: 'a default route from router advertisements that runs out',
+    plant: shell(`
+      ip -6 route delete default
+      sysctl -qw net.ipv6.conf.all.forwarding=1
+      sysctl -qw net.ipv6.conf.uplink.accept_ra=1
+      ip -6 route add default via fe80::1 dev uplink proto ra`),
+    check: 'accept_ra',
+    found: /uplink has its default route from router advertisements, which it ignores/,
+    status: 2,
+  },
+  {
+    what: 'strict reverse path filters on two uplinks',
+    plant: shell(`
+      ip address add 198.51.100.10/24 dev world
+      ip route add default via 198.51.100.1 metric 50
+      sysctl -qw net.ipv4.conf.all.rp_filter=1`),
+    check: 'rp_filter',
+    found: /of several uplinks, world filters strictly/,
+    status: 1,
+  },
+  {
+    what: 'a host that answers no ARP',
+    plant: shell('sysctl -qw net.ipv4.conf.all.arp_ignore=8'),
+    check: 'arp_ignore',
+    found: /answer no ARP request/,
+    status: 2,
+  },
+  {
+    what: 'a FORWARD chain whose policy is to drop, as of Docker',
+    plant: shell(`nft -f - <<'END'
+table ip filter {
+  chain FORWARD { type filter hook forward priority 0; policy drop; ct state established accept; jump DOCKER; }
+  chain DOCKER { iifname "docker0" accept; }
+}
+END`),
+    check: 'FORWARD chains',
+    found: /chain FORWARD of table ip filter drops what is forwarded from pods and to pods/,
+    status: 2,
+  },
+  {
+    what: 'a firewall that rejects what it does not know, in both families',
+    plant: shell(`nft -f - <<'END'
+table inet firewall {
+  chain forward { type filter hook forward priority 10; policy accept; iifname "vethds*" accept; reject; }
+}
+END`),
+    check: 'FORWARD chains',
+    found: /chain forward of table inet firewall drops what is forwarded to pods/,
+    status: 2,
+  },
+  {
+    what: 'an MTU larger than the uplink carries',
+    plant: async (patient) => {
+      await patient.configure({ mtu: 9000 });
+      await patient.shell('ip link set uplink mtu 1400');
+    },
+    check: 'MTU',
+    found: /mtu is 9000, and the uplink carries 1400/,
+    status: 2,
+  },
+  {
+    what: 'an uplink that has become smaller than a pod',
+    plant: shell(`${addPod('pod')}; ip link set uplink mtu 1300`),
+    check: 'MTU',
+    found: /vethds\w+ of default\/web-0 has an MTU of 1500, and the uplink carries 1300/,
+    status: 1,
+  },
+  {
+    what: 'a lease of a pod that is gone',
+    plant: shell(
+      `${addPod('pod')}; ip link delete $(ip -o link show type veth | grep -o 'vethds[0-9a-f]*'); ip netns delete pod`,
+    ),
+    check: 'leases',
+    found: /2 addresses are leased to pods that are gone: 10\.244\.1\.2, fd00:10:244:1::2/,
+    status: 1,
+  },
+  {
+    what: 'a lease of a pod whose interface is gone',
+    plant: shell(`${addPod('pod')}; ip link delete $(ip -o link show type veth | grep -o 'vethds[0-9a-f]*')`),
+    check: 'leases',
+    found: /10\.244\.1\.2, fd00:10:244:1::2 of container pod: no interface/,
+    status: 1,
+  },
+  {
+    what: 'an interface without a lease',
+    plant: shell(`${addPod('pod')}; rm -r /run/dualstack`),
+    check: 'leases',
+    found: /interface vethds\w+ of default\/web-0 has no lease/,
+    status: 1,
+  },
+  {
+    what: 'a pod that lost the lease of one family',
+    plant: async (patient) => {
+      await patient.shell(`${addPod('pod')}; rm /run/dualstack/pods/fd00:10:244:1::2`);
+      await patient.stub('kubectl', `${cni('DEL', 'pod')}; ${cni('ADD', 'pod')}; echo "$@" >&2`);
+    },
+    check: 'leases',
+    found: /10\.244\.1\.2 of default\/web-0: one family only: no IPv6 address/,
+    status: 1,
+  },
+  {
+    what: 'a torn lease',
+    plant: shell('mkdir -p /run/dualstack/pods; touch /run/dualstack/pods/10.244.1.9'),
+    check: 'leases',
+    found: /10\.244\.1\.9: no lease, but an empty or torn file/,
+    status: 1,
+  },
+  {
+    what: 'a store without room',
+    plant: shell('mkdir /run/dualstack; mount -t tmpfs -o size=64k tmpfs /run/dualstack'),
+    check: 'store',
+    found: /no room in the store \/run\/dualstack/,
+    status: 2,
+  },
+  {
+    what: 'a store that is read-only',
+    plant: shell('mkdir /run/dualstack; mount -t tmpfs -o ro tmpfs /run/dualstack'),
+    check: 'store',
+    found: /the store \/run\/dualstack cannot be written: EROFS/,
+    status: 2,
+  },
+  {
+    what: 'a file in the place of the store',
+    plant: shell('touch /run/dualstack'),
+    check: 'store',
+    found: /the store \/run\/dualstack cannot be made: \/run\/dualstack is a file/,
+    status: 2,
+  },
+  {
+    what: 'a pool that is full of leases of pods that are gone',
+    plant: async (patient) => {
+      await patient.configure({ podCIDRs: ['10.244.1.0/30', 'fd00:10:244:1::/64'] });
+      await patient.shell(
+        `${addPod('pod')}; ip link delete $(ip -o link show type veth | grep -o 'vethds[0-9a-f]*'); ip netns delete pod`,
+      );
+    },
+    check: 'store',
+    found: /1 leased of 10\.244\.1\.0\/30 \(1 address\), some to pods that are gone/,
+    status: 1,
+  },
+];
+
+faults.push(
+  {
+    what: 'a rule set that was flushed',
+    plant: shell(`${addPod('pod')}; nft flush ruleset`),
+    check: 'nftables table',
+    found: /nftables table inet dualstack is missing/,
+    status: 2,
+  },
+  {
+    what: "an altered rule, and a pod's element that is gone",
+    plant: shell(`${addPod('pod')}
+      nft flush chain inet dualstack guard
+      nft delete element inet dualstack guarded "{ $(ip -o link show type veth | grep -o 'vethds[0-9a-f]*') }"`),
+    check: 'nftables table',
+    found:
+      /chain guard is altered in nftables table inet dualstack; the source check of vethds\w+ is missing/,
+    status: 2,
+  },
+  {
+    what: 'missing commands',
+    plant: async (patient) => {
+      const covered = await patient.shell('realpath "$(command -v tee)" "$(command -v nft)"');
+      for (const path of covered.split('\n')) await patient.shell(`mount --bind /dev/null ${path}`);
+      await patient.stub(
+        'apt-get',
+        `[ "$*" = 'install -y coreutils nftables' ] && umount ${covered.replace('\n', ' ')}`,
+      );
+    },
+    check: 'commands',
+    found: /missing commands: tee, nft/,
+    status: 2,
+  },
+  {
+    what: 'a kernel without veth pairs',
+    plant: async (patient) => {
+      await patient.stub('unshare', 'echo "Error: Unknown device type." >&2; exit 2');
+      await patient.stub('modprobe', 'rm -f "$(dirname "$0")"/unshare');
+    },
+    check: 'kernel',
+    found: /the kernel gives us no veth pairs: Error: Unknown device type/,
+    status: 2,
+  },
+);
+
+const ipv6First = { nodeIPs: ['2001:db8::10', '192.0.2.10'] };
+const containerdConfigs = {
+  'says nothing of CNI': 'version = 2\n[grpc]\naddress = "/run/containerd.sock"\n',
+  'has an empty ip_pref': 'version = 2\n[plugins."io.containerd.grpc.v1.cri".cni]\n  ip_pref = ""\n[debug]\n',
+  'has no ip_pref':
+    "version = 3\n[plugins.'io.containerd.cri.v1.runtime'.cni]\n  conf_dir = '/etc/cni/net.d'\n",
+  'is of its first version': '[plugins.cri.cni]\n  bin_dir = "/opt/cni/bin"\n[debug]\n',
+  'is empty': '',
+};
+for (const [what, text] of Object.entries(containerdConfigs)) {
+  faults.push({
+    what: `pods of IPv6 first, and a configuration of containerd that ${what}`,
+    plant: async (patient) => {
+      await patient.configure(ipv6First);
+      await patient.write('/etc/containerd/config.toml', text);
+    },
+    check: 'containerd',
+    found: /pods get IPv6 first, and containerd's ip_pref, which is ipv4, shows their IPv4 address first/,
+    status: 1,
+  });
+}
+
+for (const { what, plant, check, found, status } of faults) {
+  test(`doctor names ${what}, and its remedy mends it`, async (t) => {
+    await using patient = await openPatient();
+    await plant(patient);
+    const before = await patient.diagnose();
+    const complaints = before.findings.filter(({ level }) => level === 'warning' || level === 'broken');
+    t.true(
+      complaints.some((finding) => finding.check === check && found.test(finding.found)),
+      JSON.stringify(complaints, undefined, 1),
+    );
+    t.is(before.status, status);
+    for (const line of new Set(complaints.flatMap(({ remedy = [] }) => remedy))) await patient.shell(line);
+    const after = await patient.diagnose();
+    t.deepEqual(
+      after.findings.filter(({ level }) => level === 'warning' || level === 'broken'),
+      [],
+    );
+    t.is(after.status, 0);
+  });
+}
