@@ -5,6 +5,7 @@ import { check } from './check.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
 import { ipamHandlers } from './ipam.ts';
+import { logged } from './logged.ts';
 import { answer, type Handlers } from './protocol.ts';
 import { status } from './status.ts';
 import { readStandardInput, write } from './streams.ts';
@@ -58,7 +59,7 @@ export async function main(): Promise<void> {
   const { output, status: exitStatus } = await answer(command, {
     environment: process.env,
     readInput: readStandardInput,
-    handlers: isIpam() ? ipamHandlers : handlers,
+    handlers: isIpam() ? ipamHandlers : logged(handlers),
     run,
     warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
   });

@@ -63,6 +63,7 @@ const schema = z.strictObject({
   nonMasqueradeCIDRs: z._default(rules.listOf(rules.cidrOrAddress, 'addresses and CIDRs'), []),
   spoofCheck: z._default(rules.flag, true),
   sysctls: z._default(rules.flag, true),
+  logFile: z.optional(rules.absolutePath),
 });
 
 /** Our part of a configuration whose plugin is another one, and we its IPAM plugin. */
