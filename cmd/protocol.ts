@@ -1,5 +1,6 @@
 import { codes, Failure, reason } from '../conf/failure.ts';
 import { attachmentOf, type Environment, type Parameter, requireParameters } from './environment.ts';
+import { withNextStep } from './next-steps.ts';
 import type { Host, Request, Verb } from './request.ts';
 import { isAtLeast, requestedVersion, supportedVersions, versionOf } from './version.ts';
 
@@ -108,8 +109,7 @@ interface Spoken {
 function errorObject(error: unknown, cniVersion: string | undefined): Record<string, unknown> {
   const failure =
     error instanceof Failure ? error : new Failure(codes.internal, `unexpected: ${reason(error)}`);
-  const details = failure.details === '' ? {} : { details: failure.details };
-  return { cniVersion, code: failure.code, msg: failure.message, ...details };
+  return { cniVersion, code: failure.code, msg: failure.message, details: withNextStep(failure) };
 }
 
 /**

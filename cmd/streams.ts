@@ -1,5 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
-import { codes, errno, Failure } from '../conf/failure.ts';
+import { codes, errno, Failure, reason } from '../conf/failure.ts';
 
 /** The largest input that is read, in bytes: a configuration has some thousand. */
 const inputLimit = 4 * 1024 * 1024;
@@ -15,7 +15,8 @@ function readChunk(chunk: Buffer): number {
       return readSync(0, chunk, 0, chunk.length, null);
     } catch (error) {
       if (errno(error) === 'EOF') return 0;
-      if (errno(error) !== 'EAGAIN') throw new Failure(codes.io, 'read the standard input', { cause: error });
+      if (errno(error) !== 'EAGAIN')
+        throw new Failure(codes.io, `read the standard input: ${reason(error)}`, { cause: error });
       pause();
     }
   }

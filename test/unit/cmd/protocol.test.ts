@@ -34,14 +34,18 @@ test('a verb without a result writes nothing', async (t) => {
   t.is(status, 0);
 });
 
-test('a failure is a CNI error: version, code, msg, and details when there are any', async (t) => {
+test('a failure is a CNI error: version, code, msg, and details that end with what to do', async (t) => {
   const cause = new Error('the cause is not shown');
   const failure = new Failure(102, 'wire eth0', { details: 'look for it', cause });
   const { output, status } = await callThat(throwing(failure));
   t.is(output, '{"cniVersion":"1.0.0","code":102,"msg":"wire eth0","details":"look for it"}\n');
   t.is(status, 1);
   const short = await callThat(throwing(new Failure(7, 'no')));
-  t.is(short.output, '{"cniVersion":"1.0.0","code":7,"msg":"no"}\n');
+  t.like(short.object, { code: 7, msg: 'no' });
+  t.regex(
+    String(short.object?.['details']),
+    /^correct the network configuration: "dualstack doctor" says what/,
+  );
 });
 
 test('the code of a delegate is handed on', async (t) => {
@@ -61,11 +65,11 @@ for (const thrown of [new TypeError('x is not a function'), 'text', undefined, {
 test('input that cannot be read is a CNI error', async (t) => {
   const { output, status } = await answer('ADD', {
     environment: attachmentEnvironment,
-    readInput: throwing(new Failure(5, 'read the standard input')),
+    readInput: throwing(new Failure(5, 'read the standard input: EIO', { details: 'look' })),
     handlers: plugin,
     run: new FakeKernel().run,
     warn: () => t.fail(),
   });
-  t.is(output, '{"cniVersion":"1.1.0","code":5,"msg":"read the standard input"}\n');
+  t.is(output, '{"cniVersion":"1.1.0","code":5,"msg":"read the standard input: EIO","details":"look"}\n');
   t.is(status, 1);
 });

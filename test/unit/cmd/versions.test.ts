@@ -111,7 +111,8 @@ for (const [version, { written, verbs }] of Object.entries(versions)) {
       };
       const { object } = await callInProcess(verb, { ...call, run: new FakeKernel().run });
       const refusal = { cniVersion: version, code: 1, msg: `config version does not allow ${verb}` };
-      t.deepEqual<unknown, unknown>(object, verbs.includes(verb) ? undefined : refusal);
+      if (verbs.includes(verb)) t.is(object, undefined);
+      else t.like(object, refusal);
     }
     t.deepEqual(reached, [...verbs]);
   });
