@@ -53,13 +53,17 @@ export async function startMachine(): Promise<Machine> {
     execa(enter, [...target, command, ...args], streams).catch(() => {});
   };
   const outside = (path: string) => join(`/proc/${pid}/root`, path);
-  const removeCgroups = await makePrivate(run, outside);
-  const stop = async () => {
+  const end = async (removeCgroups = async () => {}) => {
     keeper.stdin.end();
     await keeper;
     await removeCgroups();
     await rm(folder, { recursive: true });
   };
+  const removeCgroups = await makePrivate(run, outside).catch(async (error) => {
+    await end();
+    throw error;
+  });
+  const stop = () => end(removeCgroups);
   return { folder, outside, entry, run, startDaemon, stop };
 }
 
