@@ -63,7 +63,7 @@ export async function main(): Promise<void> {
     run,
     warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
   });
-  write(1, output);
-  // At once: a program that did not end in time may still hold our pipes.
-  process.exit(exitStatus);
+  const isHeard = write(1, output);
+  // At once: a program that did not end in time may still hold our pipes. A runtime that got no result has no pod.
+  process.exit(isHeard ? exitStatus : 1);
 }

@@ -15,8 +15,9 @@ function readChunk(chunk: Buffer): number {
       return readSync(0, chunk, 0, chunk.length, null);
     } catch (error) {
       if (errno(error) === 'EOF') return 0;
-      if (errno(error) !== 'EAGAIN')
+      if (errno(error) !== 'EAGAIN') {
         throw new Failure(codes.io, `read the standard input: ${reason(error)}`, { cause: error });
+      }
       pause();
     }
   }
@@ -41,15 +42,20 @@ export function readStandardInput(): string {
   }
 }
 
-/** Writes all of it before it returns: the process may end right after. */
-export function write(descriptor: 1 | 2, text: string): void {
+/**
+ * Writes all of it before it returns: the process may end right after.
+ *
+ * @returns whether all of it was written: nobody may be there to read, or a file have no room.
+ */
+export function write(descriptor: 1 | 2, text: string): boolean {
   let rest = Buffer.from(text, 'utf8');
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(descriptor, rest));
     } catch (error) {
-      if (errno(error) !== 'EAGAIN') return;
+      if (errno(error) !== 'EAGAIN') return false;
       pause();
     }
   }
+  return true;
 }

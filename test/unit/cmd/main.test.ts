@@ -32,3 +32,25 @@ test('an endless input is an error, and not read to its end', async (t) => {
     msg: 'the standard input is larger than 4194304 bytes',
   });
 });
+
+test('a result that nobody gets is no success', async (t) => {
+  const { exitCode, stderr } = await execa('sh', ['-c', '"$0" "$1" > /dev/full', process.execPath, main], {
+    env: { CNI_COMMAND: 'VERSION' },
+    input: '',
+    reject: false,
+  });
+  t.is(exitCode, 1);
+  t.is(stderr, '');
+});
+
+test('an input that cannot be read is an error that says why', async (t) => {
+  const { exitCode, stdout } = await execa('sh', ['-c', '"$0" "$1" < /', process.execPath, main], {
+    env: { CNI_COMMAND: 'VERSION' },
+    reject: false,
+  });
+  t.is(exitCode, 1);
+  t.like(JSON.parse(stdout), {
+    code: 5,
+    msg: 'read the standard input: EISDIR: illegal operation on a directory, read',
+  });
+});
