@@ -104,6 +104,11 @@ export function parseCidr(text: string): Cidr | undefined {
   return parts && parts.address.value === parts.network.base ? parts.network : undefined;
 }
 
+/** CIDRs that are known to be right. */
+export function cidrs(...texts: string[]): Cidr[] {
+  return texts.flatMap((text) => parseCidr(text) ?? []);
+}
+
 export function formatCidr(cidr: Cidr): string {
   return `${cidr.family.format(cidr.base)}/${cidr.prefix}`;
 }
@@ -115,4 +120,10 @@ export function lastOf(cidr: Cidr): bigint {
 
 export function contains(cidr: Cidr, address: Address): boolean {
   return address.family === cidr.family && address.value >= cidr.base && address.value <= lastOf(cidr);
+}
+
+/** Whether two CIDRs have an address in common: then one holds the other. */
+export function overlap(one: Cidr, other: Cidr): boolean {
+  const holds = (whole: Cidr, part: Cidr) => contains(whole, { family: part.family, value: part.base });
+  return holds(one, other) || holds(other, one);
 }

@@ -3,11 +3,13 @@ import { codes, Failure } from '../conf/failure.ts';
 import {
   type Address,
   type Cidr,
+  cidrs,
   contains,
   type Family,
   formatAddress,
   formatCidr,
   lastOf,
+  overlap,
 } from '../conf/family.ts';
 
 /** Addresses from `first` to `last`, both included, that may all be handed out. */
@@ -79,10 +81,23 @@ function rangeBound(subnet: Cidr, bound: Address | undefined, otherwise: bigint)
   throw invalid(`${formatAddress(bound)} is outside its subnet ${formatCidr(subnet)}`);
 }
 
+/**
+ * The kernel gives no interface of a pod one of these, or routes nothing to it: "this host", loopback, multicast
+ * (RFC 6890, 2.2.2; RFC 5771), and for IPv6 unspecified, loopback, link-local, multicast (RFC 4291, 2.4).
+ */
+const unusable = cidrs('0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '::/127', 'fe80::/10', 'ff00::/8');
+
+function rejectUnusable(subnet: Cidr): void {
+  const special = unusable.find((range) => overlap(range, subnet));
+  if (special)
+    throw invalid(`${formatCidr(subnet)} has addresses of ${formatCidr(special)}, which no pod can have`);
+}
+
 type ConfiguredRange = RangeSets[number][number];
 
 function toRange(range: ConfiguredRange, input: PoolInput): Range {
   const { subnet } = range;
+  rejectUnusable(subnet);
   const first = rangeBound(subnet, range.rangeStart, subnet.base);
   const last = rangeBound(subnet, range.rangeEnd, lastOf(subnet));
   if (first > last) throw invalid(`the range in ${formatCidr(subnet)} ends before it starts`);
@@ -156,7 +171,8 @@ function rejectTooMany(list: readonly unknown[], what: string): void {
  * One pool for each family that has a range, in the order of the configuration. Nothing is enumerated: a /64
  * costs what a /24 costs.
  *
- * @throws {Failure} code 7 for overlapping, empty or too many ranges, and for bounds outside their subnet.
+ * @throws {Failure} code 7 for overlapping, empty or too many ranges, for such as no pod can have addresses of, and for
+ *   bounds outside their subnet.
  */
 export function poolsOf(input: PoolInput): Pool[] {
   const ofPodCIDRs = input.podCIDRs.map((subnet) => ({ subnet }));

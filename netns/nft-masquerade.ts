@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Masquerade } from '../conf/configuration.ts';
 import {
   type Cidr,
+  cidrs,
   contains,
   type Family,
   families,
   formatCidr,
   lastOf,
-  parseCidr,
   sizeOf,
 } from '../conf/family.ts';
 import type { Block } from './nft-table.ts';
@@ -23,10 +23,6 @@ export interface Egress {
   readonly exempt: readonly Cidr[];
   /** Whether another plugin gave the addresses: then another pod of the network may have other ranges. */
   readonly delegated: boolean;
-}
-
-function cidrs(...texts: string[]): Cidr[] {
-  return texts.flatMap((text) => parseCidr(text) ?? []);
 }
 
 /** Not routed in the Internet: RFC 1918, RFC 6598 (carrier-grade NAT), RFC 4193 (ULA). */

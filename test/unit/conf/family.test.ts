@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import {
   type Cidr,
+  cidrs,
   contains,
   families,
   formatAddress,
@@ -9,6 +10,7 @@ import {
   IPv4,
   IPv6,
   lastOf,
+  overlap,
   parseAddress,
   parseCidr,
   parseInterfaceAddress,
@@ -107,6 +109,17 @@ test('a CIDR holds what is between its bounds, and nothing of the other family',
   t.true(contains(cidr, { family: IPv6, value: 0xffffffffn }));
   t.false(contains(cidr, { family: IPv6, value: 0x100000000n }));
   t.false(contains(cidr, { family: IPv4, value: 1n }));
+});
+
+test('two CIDRs overlap when one holds the other, whichever is named first', (t) => {
+  const [wide, narrow, beside, ipv6] = cidrs('10.0.0.0/8', '10.9.0.0/16', '11.0.0.0/8', '::/0') as [
+    Cidr,
+    Cidr,
+    Cidr,
+    Cidr,
+  ];
+  t.true(overlap(wide, narrow) && overlap(narrow, wide) && overlap(wide, wide));
+  for (const other of [beside, ipv6]) t.false(overlap(wide, other) || overlap(other, wide));
 });
 
 for (const family of families) {

@@ -158,6 +158,22 @@ const refused: [string, Written, string][] = [
     { ranges: [[{ subnet: '10.0.0.0/24', gateway: 'fd00::1' }]] },
     'gateway fd00::1 is not of the family of 10.0.0.0/24',
   ],
+  ['everything', { podCIDRs: ['::/0'] }, '::/0 has addresses of ::/127, which no pod can have'],
+  [
+    'loopback',
+    { podCIDRs: ['127.1.0.0/24'] },
+    '127.1.0.0/24 has addresses of 127.0.0.0/8, which no pod can have',
+  ],
+  [
+    'link-local, as a range',
+    { ranges: [[{ subnet: 'fe80::/64' }]] },
+    'fe80::/64 has addresses of fe80::/10, which no pod can have',
+  ],
+  [
+    'multicast',
+    { podCIDRs: ['10.0.0.0/24', 'ff0e::/64'] },
+    'ff0e::/64 has addresses of ff00::/8, which no pod can have',
+  ],
 ];
 
 const many = Array.from({ length: 1001 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
