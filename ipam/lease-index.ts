@@ -7,6 +7,7 @@ import type { Attachment } from './store.ts';
 
 const claimsFolder = 'claims';
 const adoptedFolder = 'adopted';
+const damageMark = 'damaged';
 
 /** In a `dataDir`, beside the networks' own folders. */
 export const stateFolder = '.dualstack';
@@ -57,7 +58,7 @@ export class LeaseIndex {
 
   /** Where it is noted that something of what the entries note is missing. */
   get damageMark(): string {
-    return `${this.#state}/${this.#bootID}/damaged`;
+    return `${this.#state}/${this.#bootID}/${damageMark}`;
   }
 
   /**
@@ -122,7 +123,7 @@ export class LeaseIndex {
   /** Removes torn entries, files that never got to their place, and the claims of dead processes. */
   tidy(): void {
     const folder = `${this.#state}/${this.#bootID}`;
-    const torn = this.#entriesOf(this.#bootID).filter(({ entry }) => entry === undefined);
+    const torn = this.#entriesOf(this.#bootID).filter(({ name, entry }) => !entry && name !== damageMark);
     for (const { name } of torn) rmSync(`${folder}/${name}`, { force: true });
     removeDeadClaims(`${this.#state}/${claimsFolder}`);
   }

@@ -14,9 +14,9 @@ export async function filesUnder(folder: string): Promise<string[]> {
   return files.map((file) => join(file.parentPath, file.name).slice(folder.length + 1)).sort();
 }
 
-/** What a store holds of attachments: all but the places where round robin goes on. */
+/** What a store holds of attachments: all but the places where round robin goes on, and the mark of damage. */
 export async function storeTraces(dataDir: string): Promise<string[]> {
-  return (await filesUnder(dataDir)).filter((file) => !/\/last_reserved_ip\.\d+$/.test(file));
+  return (await filesUnder(dataDir)).filter((file) => !/\/(?:last_reserved_ip\.\d+|damaged)$/.test(file));
 }
 
 /** The addresses that are leased in a network, sorted. */

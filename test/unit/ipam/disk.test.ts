@@ -315,6 +315,20 @@ test('tidy removes torn entries, files that never got to their place, and the cl
   t.true(traces.includes('pods/10.0.0.2'));
 });
 
+test('tidy leaves the mark of damage to the ADD that mends it; it ends with the boot', (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  store.begin(a, '');
+  store.reportDamage();
+  store.tidy();
+  t.true(store.isDamaged());
+  store.clearDamage();
+  t.false(store.isDamaged());
+  store.reportDamage();
+  openDisk(dataDir, 'boot-2').begin(b, '');
+  t.deepEqual(readdirSync(`${dataDir}/.dualstack/pods`).sort(), ['adopted', 'boot-2', 'claims']);
+});
+
 test('a store that cannot be written is code 5, and names the folder and the way out', (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(`${folder}/data`, 'a file');
