@@ -356,20 +356,3 @@ test('several processes at once over one store: every address once, none left ov
   t.deepEqual([...openDisk(dataDir).taken()].sort(), all.sort());
   t.deepEqual((await leases(dataDir)).sort(), all.sort());
 });
-
-test('what is missing of an attachment is noted until it is mended, or the attachment goes', async (t) => {
-  const dataDir = temporaryFolder(t);
-  const store = openDisk(dataDir);
-  for (const attachment of [a, b]) store.begin(attachment, '');
-  t.false(store.isDamaged());
-  store.reportDamage(a);
-  t.true(store.isDamaged());
-  store.release(b);
-  t.true(store.isDamaged());
-  store.clearDamage();
-  t.false(store.isDamaged());
-  store.reportDamage(a);
-  store.release(a);
-  t.false(store.isDamaged());
-  t.deepEqual(await storeTraces(dataDir), []);
-});
