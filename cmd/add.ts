@@ -13,7 +13,7 @@ import { shape } from '../netns/tc.ts';
 import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
 import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
 import { protectionOf, wireProtected } from './protect.ts';
-import type { Host, Request, Verb } from './request.ts';
+import { type Host, openStore, type Request, type Verb } from './request.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from './result.ts';
 import { Undo } from './undo.ts';
 
@@ -112,6 +112,19 @@ function dnsOf(
   };
 }
 
+/** A runtime that gave up on this ADD may have sent a DEL meanwhile. @throws {Failure} code 11. */
+function confirm(
+  configuration: Configuration,
+  attachment: Attachment,
+  obtained: Lease | DelegatedLease,
+): void {
+  const own = 'result' in obtained ? [] : obtained.addresses;
+  openStore(configuration).confirm(
+    attachment,
+    own.map(({ address }) => formatAddress(address)),
+  );
+}
+
 /** Reserves, wires and reports; what was done by the time of an error is on the undo stack. */
 async function attach(request: Request, host: Host, undo: Undo): Promise<Result> {
   const { environment } = request;
@@ -153,6 +166,7 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
   const wiring = await wireProtected(wire, plan, protection, host, undo);
   const shaped = { hostEnd: wiring.names.hostEnd, mtu };
   await shape(host.run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
+  confirm(configuration, attachment, obtained);
   return resultOf(wiring, netns, dnsOf(configuration, runtimeConfig, obtained));
 }
 

@@ -10,7 +10,8 @@ import { unprotect } from './unprotect.ts';
 
 /**
  * Removes an attachment: its link and its part of the firewall side by side, and then its lease, ours or that of a
- * delegate. As long as one of them is there, nobody else may have its address.
+ * delegate. As long as one of them is there, nobody else may have its address. An ADD that is under way beside it has
+ * done all before this begins, or will undo itself.
  */
 export async function detach(
   store: DiskStore,
@@ -18,6 +19,7 @@ export async function detach(
   request: Request,
   host: Host,
 ): Promise<void> {
+  store.end(attachment);
   const unprotecting = unprotect(store, attachment, host);
   await together(removePair(host.run, attachment), unprotecting);
   const type = delegateOf(request.configuration);

@@ -17,7 +17,12 @@ function startTime(pid: number): string | undefined {
   }
 }
 
-function isAlive(owner: string): boolean {
+/** This process, unlike any other of this boot: `4711.123456`. */
+export function thisProcess(): string {
+  return `${process.pid}.${startTime(process.pid)}`;
+}
+
+export function isAlive(owner: string): boolean {
   const [pid = '', started = ''] = owner.split('.');
   return startTime(Number(pid)) === started;
 }
@@ -34,7 +39,7 @@ function isAlive(owner: string): boolean {
  * @returns whether `action` ran. When it did not, somebody else had the key a moment ago.
  */
 export function withClaim(folder: string, key: string, action: () => void): boolean {
-  const own = `${key}.${process.pid}.${startTime(process.pid)}`;
+  const own = `${key}.${thisProcess()}`;
   announce(folder, own);
   try {
     if (hasRival(folder, key, own)) return false;

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { codes, Failure, reason } from '../conf/failure.ts';
+import { codes, errno, Failure, reason } from '../conf/failure.ts';
 import { digestOf } from './attachment.ts';
 import { contentOf, fileMode, folderMode, linkUnlessThere, namesIn, replaceBy, sleep } from './files.ts';
-import { formatLease, type IndexEntry, inheritance, isHeldBy, parseLease } from './lease-file.ts';
+import { ending, formatLease, type IndexEntry, inheritance, isHeldBy, parseLease } from './lease-file.ts';
 import { LeaseIndex, stateFolder } from './lease-index.ts';
 import type { Attachment, LeaseStore, StoredLease } from './store.ts';
 
@@ -53,19 +53,45 @@ export class DiskStore implements LeaseStore {
   /**
    * Begins a lease: from here on `release` knows what the attachment has.
    *
-   * @throws {Failure} code 101 when the attachment has a lease, code 5 when the store cannot be written.
+   * @throws {Failure} code 101 when the attachment has a lease, code 11 when another call is adding it, code 5 when the
+   *   store cannot be written.
    */
   begin(attachment: Attachment, netns: string): void {
     this.#guarded('write', () => {
       this.#prepare();
-      const held = this.held(attachment);
-      if (held.length > 0) throw alreadyLeased(attachment, held);
-      this.#index.begin(attachment, netns);
+      this.#alone('add', attachment, () => {
+        const held = this.held(attachment);
+        if (held.length > 0) throw alreadyLeased(attachment, held);
+        if (this.#index.isBeingAdded(attachment)) throw busy('add', attachment);
+        this.#index.begin(attachment, netns);
+      });
+    });
+  }
+
+  /**
+   * Whether all that was begun is the attachment's yet: the last step of an ADD.
+   *
+   * @throws {Failure} code 11 when a DEL has begun meanwhile, or has ended.
+   */
+  confirm(attachment: Attachment, addresses: readonly string[]): void {
+    const entry = this.#index.entryOf(attachment);
+    const isWhole = addresses.every((address) => this.holds(attachment, address));
+    if (!entry || entry.ended || !isWhole) throw overtaken(attachment);
+  }
+
+  /** Notes that a DEL begins: an ADD that is under way beside it will not be confirmed. A full disk has no room for that. */
+  end(attachment: Attachment): void {
+    this.#guarded('release', () => {
+      try {
+        this.#index.append(attachment, ending);
+      } catch (error) {
+        if (!['ENOENT', 'ENOTDIR', 'ENOSPC', 'EDQUOT'].includes(errno(error) ?? '')) throw error;
+      }
     });
   }
 
   reserve(attachment: Attachment, address: string): boolean {
-    return this.#guarded('write', () => {
+    return this.#adding(attachment, () => {
       this.#index.append(attachment, address);
       const scratch = this.#scratchOf(attachment);
       writeFileSync(scratch, formatLease(attachment), { mode: fileMode });
@@ -82,7 +108,7 @@ export class DiskStore implements LeaseStore {
    * @throws {Failure} code 5 when the store cannot be written.
    */
   record(attachment: Attachment, record: string): void {
-    this.#guarded('write', () => this.#index.append(attachment, record));
+    this.#adding(attachment, () => this.#index.append(attachment, record));
   }
 
   /** What was noted for the attachment, and what it inherited from the dead. */
@@ -144,11 +170,7 @@ export class DiskStore implements LeaseStore {
       if (!existsSync(this.#leases)) return;
       this.#prepare();
       if (this.#tracesOf(attachment).length === 0 && !this.#index.isClaimed(attachment)) return;
-      for (let tries = 0; tries < 100; tries++) {
-        if (this.#index.claimed(attachment, () => this.#remove(attachment))) return;
-        sleep(1 + Math.random() * 10);
-      }
-      throw new Failure(codes.tryAgain, `release ${describe(attachment)}: another call is releasing it`);
+      this.#alone('release', attachment, () => this.#remove(attachment));
     });
   }
 
@@ -157,7 +179,7 @@ export class DiskStore implements LeaseStore {
   }
 
   remember(attachment: Attachment, position: number, address: string): void {
-    this.#guarded('write', () => {
+    this.#adding(attachment, () => {
       const scratch = this.#scratchOf(attachment);
       writeFileSync(scratch, address, { mode: fileMode });
       replaceBy(scratch, this.#lastGivenPath(position));
@@ -324,6 +346,26 @@ export class DiskStore implements LeaseStore {
     }
   }
 
+  /** @throws {Failure} code 11 when another call is at it and does not come to an end. */
+  #alone(verb: string, attachment: Attachment, action: () => void): void {
+    for (let tries = 0; tries < 100; tries++) {
+      if (this.#index.claimed(attachment, action)) return;
+      sleep(1 + Math.random() * 10);
+    }
+    throw busy(verb, attachment);
+  }
+
+  /** What an ADD writes goes with its entry, which a DEL that comes meanwhile takes away. */
+  #adding<T>(attachment: Attachment, action: () => T): T {
+    return this.#guarded('write', () => {
+      try {
+        return action();
+      } catch (error) {
+        throw errno(error) === 'ENOENT' && !this.#index.has(attachment) ? overtaken(attachment) : error;
+      }
+    });
+  }
+
   #guarded<T>(verb: string, action: () => T): T {
     try {
       return action();
@@ -344,5 +386,17 @@ function describe(attachment: Attachment): string {
 function alreadyLeased(attachment: Attachment, held: readonly string[]): Failure {
   return new Failure(codes.inUse, `${describe(attachment)} already has ${held.join(' and ')}`, {
     details: 'a second ADD of the same attachment: DEL it first',
+  });
+}
+
+function busy(verb: string, attachment: Attachment): Failure {
+  return new Failure(codes.tryAgain, `${verb} ${describe(attachment)}: another call is at it`, {
+    details: 'try again when it has ended',
+  });
+}
+
+function overtaken(attachment: Attachment): Failure {
+  return new Failure(codes.tryAgain, `add ${describe(attachment)}: a DEL came meanwhile`, {
+    details: 'whoever wants it still is to add it again',
   });
 }

@@ -28,6 +28,10 @@ export interface IndexEntry {
   readonly attachment: Attachment;
   /** Path of its network namespace; empty when it is not known. */
   readonly netns: string;
+  /** The process that adds it, or did (claim.ts); empty when it was there before us. */
+  readonly owner: string;
+  /** Whether a DEL has begun: what adds it must not go on. */
+  readonly ended: boolean;
   /** Addresses that it has, or was about to take when it was stopped. */
   readonly addresses: readonly string[];
   /** What else it has, or was about to have: lines of JSON that are not the store's to understand. */
@@ -39,11 +43,14 @@ export interface IndexEntry {
 /** Before a record that was another attachment's; alone: those before are done with. */
 export const inheritance = '^';
 
+/** Of an attachment whose DEL has begun. */
+export const ending = '!';
+
 /**
  * An entry of the index. Lines are only added: an address before it is taken, and again with a minus sign when it
  * turns out that somebody else has it.
  *
- *     {"containerID":"4a1f…9c","ifname":"eth0","netns":"/run/netns/cni-7d…"}
+ *     {"containerID":"4a1f…9c","ifname":"eth0","netns":"/run/netns/cni-7d…","owner":"4711.123456"}
  *     10.244.1.7
  *     fd00:10:244:1::7
  *     -fd00:10:244:1::7
@@ -51,9 +58,10 @@ export const inheritance = '^';
  *     {"hostEnd":"vethds70ce6f240",…}
  *     ^{"hostEnd":"vethds0c1d3e5f7",…}
  *     ^
+ *     !
  */
-export function formatEntryHead(attachment: Attachment, netns: string): string {
-  return `${JSON.stringify({ ...attachment, netns })}\n`;
+export function formatEntryHead(attachment: Attachment, netns: string, owner: string): string {
+  return `${JSON.stringify({ ...attachment, netns, owner })}\n`;
 }
 
 /** @returns undefined when the head is torn: nothing was taken under such an entry. */
@@ -70,18 +78,19 @@ export function parseEntry(content: string): IndexEntry | undefined {
   const unsettled = lines.slice(lines.lastIndexOf(inheritance) + 1);
   return {
     ...parsed,
+    ended: lines.includes(ending),
     addresses: [...addresses],
     records: lines.filter((line) => line.startsWith('{')),
     inherited: unsettled.filter((line) => line.startsWith(`${inheritance}{`)).map((line) => line.slice(1)),
   };
 }
 
-function parseHead(head: string): Pick<IndexEntry, 'attachment' | 'netns'> | undefined {
+function parseHead(head: string): Pick<IndexEntry, 'attachment' | 'netns' | 'owner'> | undefined {
   try {
-    const { containerID, ifname, netns } = JSON.parse(head) as Record<string, unknown>;
+    const { containerID, ifname, netns, owner = '' } = JSON.parse(head) as Record<string, unknown>;
     if (typeof containerID !== 'string' || typeof ifname !== 'string' || typeof netns !== 'string')
       return undefined;
-    return { attachment: { containerID, ifname }, netns };
+    return { attachment: { containerID, ifname }, netns, owner: String(owner) };
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
-import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { digestOf } from './attachment.ts';
-import { isClaimed, removeDeadClaims, withClaim } from './claim.ts';
+import { isAlive, isClaimed, removeDeadClaims, thisProcess, withClaim } from './claim.ts';
 import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty, writtenAt } from './files.ts';
 import { formatEntryHead, type IndexEntry, inheritance, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
@@ -71,7 +71,9 @@ export class LeaseIndex {
     const lines = inherited.map((record) => `${inheritance}${record}\n`);
     const path = this.pathOf(attachment);
     try {
-      writeFileSync(`${path}.new`, formatEntryHead(attachment, netns) + lines.join(''), { mode: fileMode });
+      writeFileSync(`${path}.new`, formatEntryHead(attachment, netns, thisProcess()) + lines.join(''), {
+        mode: fileMode,
+      });
       renameSync(`${path}.new`, path);
     } catch (error) {
       rmSync(`${path}.new`, { force: true });
@@ -81,12 +83,27 @@ export class LeaseIndex {
 
   /** Enters what an attachment has had from others, all at once: several calls may do so at a time. */
   enter(attachment: Attachment, addresses: readonly string[]): void {
-    const content = [formatEntryHead(attachment, ''), ...addresses.map((address) => `${address}\n`)].join('');
+    const content = [formatEntryHead(attachment, '', ''), ...addresses.map((address) => `${address}\n`)].join(
+      '',
+    );
     writeFileSync(this.pathOf(attachment), content, { mode: fileMode });
   }
 
+  /** Adds a line to an entry that is there: one that a DEL has taken away meanwhile does not come back. */
   append(attachment: Attachment, line: string): void {
-    appendFileSync(this.pathOf(attachment), `${line}\n`, { mode: fileMode });
+    const flag = constants.O_WRONLY | constants.O_APPEND;
+    // The type knows flags by name only; node:fs takes numbers as well.
+    appendFileSync(this.pathOf(attachment), `${line}\n`, { flag: flag as unknown as string });
+  }
+
+  has(attachment: Attachment): boolean {
+    return existsSync(this.pathOf(attachment));
+  }
+
+  /** Whether another living process is at adding the attachment. */
+  isBeingAdded(attachment: Attachment): boolean {
+    const { owner = '' } = this.entryOf(attachment) ?? {};
+    return owner !== thisProcess() && isAlive(owner);
   }
 
   /** Every entry of this boot, in no order. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -16,4 +16,10 @@ const nobodyIsDead: IsDead = () => false;
 /** The store of the network `pods` below a folder, as a process of that boot opens it. */
 export function openDisk(dataDir: string, bootID = 'boot-1', isDead = nobodyIsDead): DiskStore {
   return new DiskStore({ dataDir, network: 'pods', bootID }, isDead);
+}
+
+/** Another process as claims name it, alive as long as this test: the one that started ours. */
+export function anotherProcess(): string {
+  const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
+  return `${process.ppid}.${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
 }

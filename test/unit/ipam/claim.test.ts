@@ -1,13 +1,12 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { removeDeadClaims, withClaim } from '../../../ipam/claim.ts';
-import { temporaryFolder } from '../../lab/stores.ts';
+import { anotherProcess, temporaryFolder } from '../../lab/stores.ts';
 
-/** The claim of another process, alive as long as this test: the one that started ours. */
+/** The claim of another process. */
 function rival(): string {
-  const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
-  return `key.${process.ppid}.${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  return `key.${anotherProcess()}`;
 }
 
 test('a claim lasts as long as the action, also when that throws', (t) => {

@@ -8,7 +8,7 @@ import { DiskStore } from '../../../ipam/disk.ts';
 import { entriesOfAllNetworks } from '../../../ipam/lease-index.ts';
 import type { Attachment } from '../../../ipam/store.ts';
 import { preferenceFrom } from '../../lab/pools.ts';
-import { openDisk, temporaryFolder } from '../../lab/stores.ts';
+import { anotherProcess, openDisk, temporaryFolder } from '../../lab/stores.ts';
 import { filesUnder, leases, storeTraces } from '../../lab/traces.ts';
 
 const a = { containerID: 'a', ifname: 'eth0' };
@@ -65,6 +65,51 @@ test('one that began and took nothing is no hindrance', (t) => {
   const store = openDisk(temporaryFolder(t));
   store.begin(a, '');
   t.notThrows(() => store.begin(a, ''));
+});
+
+test('one that another living process adds is refused; what a dead one began is no hindrance', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  store.begin(a, '');
+  const [entry = ''] = await storeTraces(dataDir);
+  const addedBy = (owner: string) =>
+    writeFileSync(join(dataDir, entry), `${JSON.stringify({ ...a, netns: '', owner })}\n`);
+  addedBy(anotherProcess());
+  const error = t.throws(() => store.begin(a, ''), { instanceOf: Failure });
+  t.is(error.code, codes.tryAgain);
+  t.is(error.message, 'add container a, interface eth0: another call is at it');
+  addedBy(`${process.ppid}.1`);
+  t.notThrows(() => store.begin(a, ''));
+});
+
+test('an ADD is not confirmed when a DEL has begun, or has ended', (t) => {
+  const store = openDisk(temporaryFolder(t));
+  const overtaken = { instanceOf: Failure, message: 'add container a, interface eth0: a DEL came meanwhile' };
+  store.begin(a, '');
+  store.reserve(a, '10.0.0.2');
+  store.confirm(a, ['10.0.0.2']);
+  t.throws(() => store.confirm(a, ['10.0.0.2', 'fd00::2']), overtaken);
+  store.end(a);
+  t.is(t.throws(() => store.confirm(a, ['10.0.0.2']), overtaken)?.code, codes.tryAgain);
+  store.release(a);
+  t.throws(() => store.confirm(a, []), overtaken);
+});
+
+test('after a DEL an ADD that is under way takes nothing more', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  const overtaken = { instanceOf: Failure, message: /a DEL came meanwhile/ };
+  store.begin(a, '');
+  store.release(a);
+  t.throws(() => store.reserve(a, '10.0.0.2'), overtaken);
+  t.throws(() => store.record(a, '{}'), overtaken);
+  t.deepEqual(await storeTraces(dataDir), []);
+});
+
+test('a DEL of what nobody began is noted nowhere', (t) => {
+  const dataDir = join(temporaryFolder(t), 'data');
+  openDisk(dataDir).end(a);
+  t.false(existsSync(dataDir));
 });
 
 test('release gives back what the attachment has, all of it and nothing else, again and again', async (t) => {

@@ -24,8 +24,10 @@ test('every index entry reads back, without what others turned out to have', (t)
       (id, netns, own, lost) => {
         const attachment = { containerID: id, ifname: 'eth0' };
         const lines = [...own, ...lost.flatMap((address) => [address, `-${address}`])];
-        const content = formatEntryHead(attachment, netns) + lines.map((line) => `${line}\n`).join('');
-        t.deepEqual(parseEntry(content), { attachment, netns, addresses: own, records: [], inherited: [] });
+        const content = formatEntryHead(attachment, netns, '7.8') + lines.map((line) => `${line}\n`).join('');
+        const empty = { records: [], inherited: [], ended: false };
+        t.deepEqual(parseEntry(content), { attachment, netns, owner: '7.8', addresses: own, ...empty });
+        t.true(parseEntry(`${content}!\n`)?.ended);
       },
     ),
   );
@@ -39,6 +41,10 @@ test('whatever is in a file, it is a lease or none', (t) => {
       t.notThrows(() => parseEntry(content));
     }),
   );
+});
+
+test('an entry from before owners were noted reads as nobody’s', (t) => {
+  t.is(parseEntry('{"containerID":"a","ifname":"eth0","netns":""}\n')?.owner, '');
 });
 
 const none = ['', '\n', '\r\n', '\r\neth0', '../x\r\neth0', '<html>', '\0', '-a\r\neth0'];
