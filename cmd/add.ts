@@ -85,7 +85,7 @@ function obtainLease(
 ): Lease | Promise<DelegatedLease> {
   const type = configuration.ipam?.type;
   return type === undefined
-    ? lease(request, configuration, attachment, undo)
+    ? lease(request, configuration, attachment, host, undo)
     : leaseFromDelegate(type, request, configuration, host, undo);
 }
 

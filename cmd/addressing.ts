@@ -18,6 +18,7 @@ import { argumentsOf, attachmentOf } from './environment.ts';
 import { type Host, openStore, type Request } from './request.ts';
 import { decodeResult, type Result } from './result.ts';
 import type { Undo } from './undo.ts';
+import { settleInheritance } from './unprotect.ts';
 
 /** The gateway of an address whose delegate named none: any will do, for its MAC address is told to the pod. */
 const gatewayOfLastResort = { IPv4: '169.254.1.1', IPv6: 'fe80::1' } as const;
@@ -61,6 +62,7 @@ export function lease(
   request: Request,
   configuration: Addressing & { name: string },
   attachment: Attachment,
+  host: Host,
   undo: Undo,
 ): Lease {
   const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
@@ -69,7 +71,10 @@ export function lease(
   const requested = requestedAddresses(request, runtimeConfig);
   const store = openStore(configuration);
   store.begin(attachment, request.environment['CNI_NETNS'] ?? '');
-  undo.push('release the lease', () => store.release(attachment));
+  undo.push('release the lease', async () => {
+    await settleInheritance(store, attachment, host);
+    store.release(attachment);
+  });
   return allocate(preference, store, attachment, requested);
 }
 

@@ -29,7 +29,8 @@ const add: Verb = async (request, host) => {
   const configuration = parseIpamConfiguration(request.configuration);
   const undo = new Undo();
   try {
-    const { addresses, warnings } = lease(request, configuration, attachmentOf(request.environment), undo);
+    const attachment = attachmentOf(request.environment);
+    const { addresses, warnings } = lease(request, configuration, attachment, host, undo);
     for (const warning of warnings) host.warn(warning);
     const ips = addresses.map(({ address, prefix, gateway }) => ({
       address: `${formatAddress(address)}/${prefix}`,

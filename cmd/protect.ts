@@ -21,7 +21,7 @@ import { hostPortsOf } from './ports.ts';
 import { type Host, openStore } from './request.ts';
 import { together } from './together.ts';
 import type { Undo } from './undo.ts';
-import { removeFootprints, unprotect } from './unprotect.ts';
+import { removeFootprints, settleInheritance, unprotect } from './unprotect.ts';
 
 /** What an attachment is to have in the table, but for its link's names, which wiring decides. */
 export interface Protection {
@@ -98,11 +98,7 @@ async function protect(footprint: Footprint, protection: Protection, host: Host,
   const { dataDir } = configuration;
   const store = openStore(configuration);
   const operation = `protect ${describeAttachment(attachment)}`;
-  const inherited = parseFootprints(store.recordsOf(attachment).inherited);
-  if (inherited.length > 0) {
-    await removeFootprints(inherited, { store, attachment }, host);
-    store.settle(attachment);
-  }
+  await settleInheritance(store, attachment, host);
   store.record(attachment, formatFootprint(footprint));
   undo.push('remove the firewall elements', () => removeFootprints([footprint], { store, attachment }, host));
   const isDamaged = store.isDamaged();

@@ -75,3 +75,11 @@ export async function unprotect(store: DiskStore, attachment: Attachment, host: 
   const footprints = parseFootprints([...records, ...inherited]);
   await removeFootprints(footprints, { store, attachment }, host);
 }
+
+/** Removes what the attachment inherited from the dead, whose addresses it, or another one, may have. */
+export async function settleInheritance(store: DiskStore, attachment: Attachment, host: Host): Promise<void> {
+  const inherited = parseFootprints(store.recordsOf(attachment).inherited);
+  if (inherited.length === 0) return;
+  await removeFootprints(inherited, { store, attachment }, host);
+  store.settle(attachment);
+}

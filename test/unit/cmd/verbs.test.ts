@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Outcome } from '../../../netns/exec.ts';
@@ -224,4 +224,23 @@ test('an undoing that fails is told on standard error, and the error is the firs
   t.deepEqual(warnings, [
     'could not undo: remove the link: remove the link of container container-1, interface eth0: ip: killed by SIGTERM',
   ]);
+});
+
+test('an ADD that fails after it took a dead pod’s place removes what that left in the table', async (t) => {
+  const podCIDRs = ['10.0.0.0/30', 'fd00::/64'];
+  const node = openNode(t, { podCIDRs });
+  const portMappings = [{ hostPort: 8080, containerPort: 80 }];
+  const gone = join(node.dataDir, '../gone');
+  symlinkSync(podNamespaces[0] ?? '', gone);
+  const dead = { CNI_CONTAINERID: 'dead', CNI_NETNS: gone };
+  t.is((await node.call('ADD', { runtimeConfig: { portMappings } }, dead)).status, 0);
+  rmSync(gone);
+  node.kernel.host.clear();
+  node.kernel.pods.clear();
+  t.true(node.kernel.nft.elements.length > 0);
+
+  // The IPv4 address is taken from the dead, and then there is none of the other family.
+  const { object } = await node.call('ADD', { runtimeConfig: { ips: ['fd01::7'] } });
+  t.is(object?.['code'], 7);
+  await nothingIsLeft(t, node);
 });
