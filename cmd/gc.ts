@@ -1,7 +1,9 @@
 import { parseConfiguration, parseLocator } from '../conf/configuration.ts';
 import { codes, Failure, reason } from '../conf/failure.ts';
 import { formatAddress } from '../conf/family.ts';
+import { readBootID } from '../ipam/boot.ts';
 import type { DiskStore } from '../ipam/disk.ts';
+import { entriesOfAllNetworks } from '../ipam/lease-index.ts';
 import { poolsOf } from '../ipam/pool.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { removePairsBut } from '../netns/apply.ts';
@@ -92,13 +94,18 @@ export async function collect(
   });
 }
 
-/** Links that carry a gateway of this network and belong to nobody: the store was lost, the link was not. */
+/**
+ * Links that carry a gateway of this network and belong to nobody: the store was lost, the link was not. Another network
+ * may have the same gateway: who is known there is somebody.
+ */
 async function removeOrphans(request: Request, host: Host, store: DiskStore): Promise<void> {
   const valid = validAttachments(request.configuration);
   if (!valid) return;
-  const spans = poolsOf(parseConfiguration(request.configuration)).flatMap((pool) => pool.spans);
+  const configuration = parseConfiguration(request.configuration);
+  const spans = poolsOf(configuration).flatMap((pool) => pool.spans);
   const gateways = spans.map(({ gateway }) => formatAddress(gateway));
-  await removePairsBut(host.run, [...valid, ...store.known().map(({ attachment }) => attachment)], gateways);
+  const known = [...store.known(), ...entriesOfAllNetworks(configuration.dataDir, readBootID())];
+  await removePairsBut(host.run, [...valid, ...known.map(({ attachment }) => attachment)], gateways);
 }
 
 /** GC (CNI 1.1.0, "GC: Clean up any stale resources"). */

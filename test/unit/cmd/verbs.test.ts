@@ -244,3 +244,13 @@ test('an ADD that fails after it took a dead pod’s place removes what that lef
   t.is(object?.['code'], 7);
   await nothingIsLeft(t, node);
 });
+
+test('GC of one network leaves the pods of another alone, also when both have the same gateway', async (t) => {
+  const node = openNode(t);
+  const { object: prevResult } = await node.call('ADD');
+  const links = node.kernel.links;
+  const { status } = await node.call('GC', { name: 'others', 'cni.dev/valid-attachments': [] });
+  t.is(status, 0);
+  t.deepEqual(node.kernel.links, links);
+  t.is((await node.call('CHECK', { prevResult })).status, 0);
+});
