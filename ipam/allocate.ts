@@ -59,7 +59,11 @@ class Taker {
     return this.#store.reserve(this.#attachment, text) ? leased(span, value) : undefined;
   }
 
-  /** The address that the runtime asked for. @throws {Failure} code 7 outside the pool, code 101 when it is taken. */
+  /**
+   * The address that the runtime asked for, also from one that is provably dead: the same pod that starts anew, maybe.
+   *
+   * @throws {Failure} code 7 outside the pool, code 101 when somebody has it.
+   */
   exactly(requested: Address): LeasedAddress {
     const text = formatAddress(requested);
     if (!spanOf(this.#pool, requested.value)) {
@@ -68,7 +72,7 @@ class Taker {
         `${text} was asked for, and ${describePool(this.#pool)} does not hand it out`,
       );
     }
-    const taken = this.#try(requested.value);
+    const taken = this.#try(requested.value) ?? this.#afterReclaim(() => this.#try(requested.value));
     if (taken) return taken;
     throw new Failure(
       codes.inUse,
@@ -76,8 +80,9 @@ class Taker {
     );
   }
 
-  /** The address with this host number, in the first subnet that has it free. */
-  withHostNumber(number: bigint): LeasedAddress | undefined {
+  /** The address with this host number, in the first subnet that has it free; none when there is no number. */
+  paired(number: bigint | undefined): LeasedAddress | undefined {
+    if (number === undefined) return undefined;
     for (const subnet of this.#pool.subnets) {
       const taken = this.#try(subnet.base + number);
       if (taken) return taken;
@@ -85,7 +90,16 @@ class Taker {
     return undefined;
   }
 
-  nextFree(): LeasedAddress | undefined {
+  /** The next free address, if need be after what is provably dead was given back. */
+  next(): LeasedAddress | undefined {
+    return this.#nextFree() ?? this.#afterReclaim(() => this.#nextFree());
+  }
+
+  #afterReclaim(take: () => LeasedAddress | undefined): LeasedAddress | undefined {
+    return this.#store.reclaim(this.#attachment) ? take() : undefined;
+  }
+
+  #nextFree(): LeasedAddress | undefined {
     const last = this.#store.lastGiven(this.#pool.position);
     let known: ReadonlySet<string> | undefined;
     let tried = 0;
@@ -110,16 +124,6 @@ function exhausted(pool: Pool): Failure {
   return new Failure(codes.exhausted, `no ${pool.family.name} address is left in ${describePool(pool)}`, {
     details: `all ${capacity(pool)} are leased, and none to a pod that is gone: delete pods, or give the node a larger podCIDR`,
   });
-}
-
-function takeFrom(
-  taker: Taker,
-  store: LeaseStore,
-  attachment: Attachment,
-  number: bigint | undefined,
-): LeasedAddress | undefined {
-  const paired = number === undefined ? undefined : taker.withHostNumber(number);
-  return paired ?? taker.nextFree() ?? (store.reclaim(attachment) ? taker.nextFree() : undefined);
 }
 
 /** @throws {Failure} code 7 for an address of a family that the pod does not get, and for a second one of one. */
@@ -163,7 +167,7 @@ export function allocate(
   for (const pool of [...preference.pools].sort((a, b) => a.family.bits - b.family.bits)) {
     const taker = new Taker(pool, store, attachment);
     const wanted = requested.find(({ family }) => family === pool.family);
-    const taken = wanted ? taker.exactly(wanted) : takeFrom(taker, store, attachment, number);
+    const taken = wanted ? taker.exactly(wanted) : (taker.paired(number) ?? taker.next());
     if (!taken) {
       failures.push(exhausted(pool));
       continue;

@@ -188,6 +188,13 @@ for (const [requested, code, message] of refusals) {
   });
 }
 
+test('what is asked for is taken back from the dead', (t) => {
+  const store = new MemoryStore();
+  store.reserve(attachment('a'), '10.0.0.9');
+  store.dead.add('a');
+  t.deepEqual(addresses(take(dual, store, 'b', ['10.0.0.9'])), ['10.0.0.9', 'fd00::9']);
+});
+
 test('asked for in a family that the pod does not get', (t) => {
   const written = { ...dual, ipFamilies: ['IPv4'] };
   t.throws(() => take(written, new MemoryStore(), 'a', ['fd00::9']), {
