@@ -66,6 +66,16 @@ test('each command hangs in turn: code 11 past the deadline, and nothing is left
   await Promise.all(outcomes);
 });
 
+test('a call that waited for its input has the deadline of its commands yet', async (t) => {
+  await using scene = await Scene.open('ADD');
+  const standIns = await StandIns.make(scene.file('stand-ins'), commands);
+  await standIns.reset({ command: 'nft', nth: 1 }, { kind: 'hang' });
+  const under = ['timeout', '60', 'sh', '-c', '(sleep 5; cat) | "$0"'];
+  const error = failed(await scene.call('ADD', {}, { under, env: { PATH: standIns.path } }));
+  t.is(error.code, 11);
+  await scene.expectClean();
+});
+
 for (const verb of verbs) {
   test(`${verb}: each program is missing in turn, and nothing is left`, async (t) => {
     const programs = await programsOf(verb);
