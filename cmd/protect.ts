@@ -100,7 +100,10 @@ async function protect(footprint: Footprint, protection: Protection, host: Host,
   const operation = `protect ${describeAttachment(attachment)}`;
   await settleInheritance(store, attachment, host);
   store.record(attachment, formatFootprint(footprint));
-  undo.push('remove the firewall elements', () => removeFootprints([footprint], { store, attachment }, host));
+  let isUntouched = false;
+  undo.push('remove the firewall elements', async () => {
+    if (!isUntouched) await removeFootprints([footprint], { store, attachment }, host);
+  });
   const isDamaged = store.isDamaged();
   const wanted = {
     network: planNetwork(egress),
@@ -112,7 +115,8 @@ async function protect(footprint: Footprint, protection: Protection, host: Host,
     await installOrInherit(operation, wanted, dataDir, host);
     if (isDamaged) store.clearDamage();
   } catch (error) {
-    if (!isMissing(error) || needsNft(configuration, footprint, egress)) throw error;
+    isUntouched = isMissing(error);
+    if (!isUntouched || needsNft(configuration, footprint, egress)) throw error;
     host.warn('nft is not installed: router advertisements from pods are not dropped');
   }
 }

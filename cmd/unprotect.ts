@@ -27,6 +27,11 @@ function successors(footprints: readonly Footprint[], { store, attachment }: Not
   return parseFootprints(others.flatMap((holder) => store.recordsOf(holder).records));
 }
 
+/** Whether an ADD would have failed without nft: then there was one, and what it made is there yet. */
+function isBinding({ guarded, ports }: Footprint): boolean {
+  return guarded || ports.length > 0;
+}
+
 /** Removes what there is in the kernel beside a link: elements, then the connections that went by them. */
 export async function removeFootprints(
   footprints: readonly Footprint[],
@@ -36,7 +41,11 @@ export async function removeFootprints(
   if (footprints.length === 0) return;
   const operation = `unprotect ${describeAttachment(noted.attachment)}`;
   const kept = successors(footprints, noted);
-  await uninstall(host.run, operation, footprints, kept);
+  try {
+    await uninstall(host.run, operation, footprints, kept);
+  } catch (error) {
+    if (!isMissing(error) || footprints.some(isBinding)) throw error;
+  }
   await forget(footprints, kept, noted, host);
 }
 

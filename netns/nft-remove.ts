@@ -1,10 +1,10 @@
 import type { Run } from './exec.ts';
 import type { Footprint } from './footprint.ts';
-import { isMissing, nft, RefusedTransaction } from './nft.ts';
+import { nft, RefusedTransaction } from './nft.ts';
 import { deleteLine, type Element, elementsOf, nameOf, withoutDuplicates } from './nft-elements.ts';
 
 /**
- * Takes what attachments have out of the table. What is not there is no error, nor is a missing table or command;
+ * Takes what attachments have out of the table. What is not there is no error, nor is a missing table;
  * a host port that leads to somebody else by now stays theirs.
  *
  * @param kept footprints of those who have their addresses by now: what is theirs, too, stays.
@@ -25,7 +25,6 @@ export async function uninstall(
       await nft(run, operation, elements.map(deleteLine).join(''));
       return;
     } catch (error) {
-      if (isMissing(error)) return;
       const left = withoutRefused(error, elements);
       if (left.length === elements.length) throw error;
       elements = left;

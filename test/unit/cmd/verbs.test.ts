@@ -168,11 +168,8 @@ const endings: [Outcome, number][] = [
   [{ kind: 'late', milliseconds: 10_000 }, 11],
 ];
 
-/** What DEL does without: a table of a command that is not there, and old connections. */
-const forgiven: [string, Outcome['kind'][]][] = [
-  ['nft', ['missing']],
-  ['conntrack', ['missing', 'failed', 'killed']],
-];
+/** What DEL does without: old connections. */
+const forgiven: [string, Outcome['kind'][]][] = [['conntrack', ['missing', 'failed', 'killed']]];
 
 for (const [outcome, code] of endings) {
   test(`any program of an ADD that is ${outcome.kind}: an error with code ${code}, and nothing left`, async (t) => {

@@ -164,7 +164,7 @@ test('removal leaves out what is somebody else’s and what is in no set, and ta
   const shared = expectedRuns(t, [[nftRun(lines(['ports_ipv4']))]]);
   await t.notThrowsAsync(uninstall(shared, 'unprotect', [footprint], [kept]));
   const missing = expectedRuns(t, [[nftRun(lines([])), { outcome: { kind: 'missing' } }]]);
-  await t.notThrowsAsync(uninstall(missing, 'unprotect', [footprint], []));
+  await t.throwsAsync(uninstall(missing, 'unprotect', [footprint], []), { message: /nft: no such command/ });
   const late = expectedRuns(t, [[nftRun(lines([])), { outcome: { kind: 'late', milliseconds: 10_000 } }]]);
   const error = await t.throwsAsync(uninstall(late, 'unprotect', [footprint], []));
   t.is((error as Failure).code, 11);
