@@ -20,8 +20,7 @@ export async function detach(
   host: Host,
 ): Promise<void> {
   store.end(attachment);
-  const unprotecting = unprotect(store, attachment, host);
-  await together(removePair(host.run, attachment), unprotecting);
+  await together(() => removePair(host.run, attachment), unprotect(store, attachment, host));
   const type = delegateOf(request.configuration);
   if (type !== undefined) await delegate(type, 'DEL', requestOf(attachment, request), host);
   store.release(attachment);

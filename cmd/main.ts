@@ -17,7 +17,7 @@ const version = process.env['DUALSTACK_VERSION'];
 /** Under this name the same executable is an IPAM plugin. */
 const ipamName = 'dualstack-ipam';
 
-export const handlers: Handlers = { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status };
+export const handlers: Handlers = logged({ ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status });
 
 /** The name that we were called by: of the executable, or of the script that Node.js was given. */
 function isIpam(): boolean {
@@ -59,7 +59,7 @@ export async function main(): Promise<void> {
   const { output, status: exitStatus } = await answer(command, {
     environment: process.env,
     readInput: readStandardInput,
-    handlers: isIpam() ? ipamHandlers : logged(handlers),
+    handlers: isIpam() ? ipamHandlers : handlers,
     run,
     warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
   });

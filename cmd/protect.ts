@@ -78,9 +78,8 @@ export async function wireProtected(
 ): Promise<Wiring> {
   const likely = candidateNames(protection.attachment).find(({ hostEnd }) => !linkExists(hostEnd));
   const early = likely && footprintOf(plan(likely), protection);
-  // Begun first: wiring lets nothing else begin between its steps.
   const protecting = early ? protect(early, protection, host, undo) : Promise.resolve();
-  const wiring = await together(wire(), protecting);
+  const wiring = await together(wire, protecting);
   const footprint = footprintOf(wiring, protection);
   if (footprint.hostEnd !== early?.hostEnd) await protect(footprint, protection, host, undo);
   if (protection.configuration.sysctls) openLoopback(footprint);

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, run } from '../netns/exec.ts';
-import { answer, type Handlers, type VerbName } from './protocol.ts';
+import { type Answer, answer, type Handlers, type VerbName } from './protocol.ts';
 import { readStandardInput } from './streams.ts';
 
 /** Our own namespace stands for the pod's: nothing is done to it. */
@@ -35,25 +35,35 @@ async function writingOnlyTo(folder: string, action: () => Promise<void>): Promi
   }
 }
 
-async function live(handlers: Handlers, dataDir: string): Promise<void> {
+/** @returns what ADD answered. */
+async function live(handlers: Handlers, dataDir: string, podCIDRs: readonly string[]): Promise<Answer> {
   const network = { cniVersion: '1.0.0', name: 'rehearsal', type: 'dualstack', podCIDRs, dataDir };
-  const call = async (verb: VerbName, prevResult?: unknown) => {
+  const call = (verb: VerbName, prevResult?: unknown) => {
     const readInput = () => readStandardInput() + JSON.stringify({ ...network, prevResult });
-    const host = { run: startHarmless, warn: () => {} };
-    return (await answer(verb, { ...host, environment, readInput, handlers })).output;
+    return answer(verb, { run: startHarmless, warn: () => {}, environment, readInput, handlers });
   };
-  const result = await call('ADD');
-  await call('CHECK', JSON.parse(result));
+  const added = await call('ADD');
+  await call('CHECK', JSON.parse(added.output));
   await call('DEL');
+  return added;
 }
 
 /**
  * Makes the calls of a pod's life, which change nothing outside a temporary folder, so that their code is compiled:
- * what is compiled stays so in the start-up snapshot. The calls may fail on the machine that builds, which has no
- * such interfaces and maybe no IPv6: what ran is compiled all the same.
+ * what is compiled stays so in the start-up snapshot.
+ *
+ * @throws {Error} when ADD does not go to its end, be it with IPv4 alone on a machine without IPv6: every pod would
+ *   pay for what was left out.
  */
 export async function rehearse(handlers: Handlers): Promise<void> {
   const folder = fs.mkdtempSync(join(tmpdir(), 'dualstack-rehearsal-'));
-  await writingOnlyTo(folder, () => live(handlers, folder));
-  fs.rmSync(folder, { recursive: true });
+  try {
+    await writingOnlyTo(folder, async () => {
+      const both = await live(handlers, `${folder}/both`, podCIDRs);
+      const any = both.status === 0 ? both : await live(handlers, `${folder}/ipv4`, podCIDRs.slice(0, 1));
+      if (any.status !== 0) throw new Error(`the rehearsal of ADD failed: ${any.output}`);
+    });
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
 }

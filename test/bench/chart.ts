@@ -1,137 +1,121 @@
-import { parse, View } from 'vega';
+import { Error as errors, logger, parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import type { BenchFigures, ContestantFigures } from './figures.ts';
+
+/** A panel of the picture, and what it shows of a contestant. */
+type Panel = readonly [title: string, figure: (contestant: ContestantFigures) => number | undefined];
 
 /** One bar. */
 interface Bar {
   readonly panel: string;
   readonly name: string;
   readonly value: number;
-  readonly label: string;
   readonly kind: 'ours' | 'other' | 'floor';
 }
 
-/** What is drawn: of each plugin the way a cluster needs it, with masquerade. */
-const drawn = /^(dualstack|bridge \S+|ptp \S+), masq( by nft)?$/;
+/** Of each plugin what a cluster needs: with masquerade. */
+const drawn = /, masq/;
 
-function panels(pods: number): Record<string, (contestant: ContestantFigures) => number | undefined> {
-  return {
-    'ADD, ms': ({ life }) => life.ADD,
-    'DEL, ms': ({ life }) => life.DEL,
-    'CPU time of both, ms': ({ life }) => life.cpu,
-    [`ADD of ${pods} pods at once, ms`]: ({ burst }) => burst?.ADD,
-    'first IPv6 packet answered after ADD, ms': ({ firstPacket }) => firstPacket.IPv6,
-  };
+const colours = { ours: '#1f6feb', other: '#a9b4c0', floor: '#dfe3e8' };
+const font = 'sans-serif';
+
+function panels(pods: number): Panel[] {
+  return [
+    ['ADD, milliseconds', ({ life }) => life.ADD],
+    ['DEL, milliseconds', ({ life }) => life.DEL],
+    ['CPU time of ADD and DEL, milliseconds', ({ life }) => life.cpu],
+    [`ADD of ${pods} pods at once, milliseconds`, ({ burst }) => burst?.ADD],
+    ['first IPv6 packet after ADD, milliseconds until its answer', ({ firstPacket }) => firstPacket.IPv6],
+  ];
+}
+
+function barsOf([panel, figure]: Panel, contestants: readonly ContestantFigures[]): Bar[] {
+  return contestants.flatMap((contestant, index): Bar[] => {
+    const value = figure(contestant);
+    const name = contestant.name.replace(', masq', '');
+    return value === undefined ? [] : [{ panel, name, value, kind: index === 0 ? 'ours' : 'other' }];
+  });
+}
+
+function floorsOf({ empty, emptyCpu, ip }: BenchFigures['floor'], titles: readonly string[]): Bar[] {
+  const floors = [empty + ip.ADD, empty + ip.DEL, 2 * emptyCpu];
+  const name = 'the floor on Node.js';
+  return floors.map((value, index) => ({ panel: titles[index] ?? '', name, value, kind: 'floor' }));
 }
 
 function label(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(2);
 }
 
-function bars({ contestants, floor, pods }: BenchFigures): Bar[] {
-  const own = Object.entries(panels(pods)).flatMap(([panel, figure]) =>
-    contestants
-      .filter(({ name }) => drawn.test(name))
-      .flatMap((contestant, index): Bar[] => {
-        const value = figure(contestant);
-        if (value === undefined) return [];
-        const kind = index === 0 ? 'ours' : 'other';
-        return [{ panel, name: contestant.name, value, label: label(value), kind }];
-      }),
-  );
-  const floors = [
-    ['ADD, ms', floor.empty + floor.ip.ADD],
-    ['DEL, ms', floor.empty + floor.ip.DEL],
-  ] as const;
-  const name = 'floor: empty Node.js, and ip';
-  return [
-    ...own,
-    ...floors.map(([panel, value]): Bar => ({ panel, name, value, label: label(value), kind: 'floor' })),
-  ];
+/** Each panel has its own scale, from zero: a bar is as long as its share of the panel's longest. */
+function toScale(bars: readonly Bar[]): object[] {
+  return bars.map((bar) => {
+    const longest = Math.max(...bars.filter(({ panel }) => panel === bar.panel).map(({ value }) => value));
+    return { ...bar, share: bar.value / longest, label: label(bar.value) };
+  });
 }
 
-/** From zero, since bars are lengths: a panel that ptp alone fills says what it should. */
 function specification(figures: BenchFigures): TopLevelSpec {
-  const values = bars(figures);
-  const text = { fontSize: 11, font: 'sans-serif' };
+  const { contestants, floor, pods, machine, rounds } = figures;
+  const titles = panels(pods).map(([title]) => title);
+  const masquerading = contestants.filter(({ name }) => drawn.test(name));
+  const own = panels(pods).flatMap((panel) => barsOf(panel, masquerading));
+  const header = { labelAnchor: 'start', labelOrient: 'top', labelPadding: 4, labelFontSize: 12 } as const;
   return {
     background: 'white',
-    padding: 12,
+    padding: 14,
     title: {
-      text: 'What a pod costs, dual-stack with masquerade',
-      subtitle: `${figures.machine.cpus} CPUs, medians of ${figures.rounds} rounds; less is better`,
+      text: 'What a pod costs: dual-stack, with masquerade',
+      subtitle: `${machine.cpus} CPUs, medians of ${rounds} rounds in turns; less is better`,
       anchor: 'start',
-      font: 'sans-serif',
-      subtitleFont: 'sans-serif',
+      frame: 'bounds',
       offset: 14,
     },
-    data: { values: [...values] },
+    data: { values: toScale([...own, ...floorsOf(floor, titles)]) },
     facet: {
       row: {
         field: 'panel',
         type: 'nominal',
-        sort: [...Object.keys(panels(figures.pods))],
+        sort: titles,
         title: null,
-        header: {
-          labelAngle: 0,
-          labelAlign: 'left',
-          labelAnchor: 'start',
-          labelOrient: 'top',
-          labelFontSize: 12,
-          labelFontWeight: 'bold',
-          labelFont: 'sans-serif',
-        },
+        header: { ...header, labelFontWeight: 'bold' },
       },
     },
-    spacing: 14,
-    resolve: { scale: { x: 'independent', y: 'independent' } },
+    spacing: 16,
+    resolve: { scale: { y: 'independent' } },
     spec: {
-      width: 420,
-      height: { step: 19 },
+      width: 430,
+      height: { step: 18 },
       encoding: {
-        y: {
-          field: 'name',
-          type: 'nominal',
-          sort: null,
-          title: null,
-          axis: {
-            ticks: false,
-            domain: false,
-            labelLimit: 240,
-            labelFont: 'sans-serif',
-            labelFontSize: 11,
-            minExtent: 175,
-          },
-        },
-        x: {
-          field: 'value',
-          type: 'quantitative',
-          title: null,
-          scale: { zero: true, padding: 42 },
-          axis: null,
-        },
+        y: { field: 'name', type: 'nominal', sort: null, title: null, axis: { minExtent: 150 } },
+        x: { field: 'share', type: 'quantitative', scale: { domain: [0, 1.16] }, axis: null },
       },
       layer: [
         {
-          mark: { type: 'bar', height: 13 },
+          mark: { type: 'bar', height: 12 },
           encoding: {
             color: {
               field: 'kind',
               type: 'nominal',
-              scale: { domain: ['ours', 'other', 'floor'], range: ['#1f6feb', '#a9b4c0', '#dfe3e8'] },
+              scale: { domain: Object.keys(colours), range: Object.values(colours) },
               legend: null,
             },
           },
         },
-        { mark: { type: 'text', align: 'left', dx: 4, ...text }, encoding: { text: { field: 'label' } } },
+        {
+          mark: { type: 'text', align: 'left', dx: 4 },
+          encoding: { text: { field: 'label', type: 'nominal' } },
+        },
       ],
     },
-    config: { view: { stroke: null } },
+    config: { font, view: { stroke: null }, axisY: { ticks: false, domain: false } },
   };
 }
 
 /** @returns the picture for the README, as SVG. */
 export async function draw(figures: BenchFigures): Promise<string> {
-  const view = new View(parse(compile(specification(figures)).spec), { renderer: 'none' });
+  // It warns of each scale that panels do not share, which is as it should be.
+  const { spec } = compile(specification(figures), { logger: logger(errors) });
+  const view = new View(parse(spec), { renderer: 'none' });
   return `${await view.toSVG()}\n`;
 }
