@@ -89,11 +89,25 @@ function obtainLease(
     : leaseFromDelegate(type, request, configuration, host, undo);
 }
 
-/** Those of the file; else those of the delegate; else a default route for each family. */
-export function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): readonly Route[] {
+/** Those of the file; else those of the delegate; undefined when neither has any. */
+function requestedRoutes(
+  configuration: Configuration,
+  obtained: Lease | DelegatedLease,
+): readonly Route[] | undefined {
   if (configuration.routes) return configuration.routes;
   const delegated = 'result' in obtained ? parseRoutes(obtained.result.routes) : [];
-  return delegated.length > 0 ? delegated : defaultRoutes(obtained);
+  return delegated.length > 0 ? delegated : undefined;
+}
+
+/** What was asked for; else a default route for each family. */
+export function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): readonly Route[] {
+  return requestedRoutes(configuration, obtained) ?? defaultRoutes(obtained);
+}
+
+/** A pod's second interface comes without the default routes that the first one brought. */
+function leftOut(planned: readonly Route[], { ifname, routes }: Wiring): string[] {
+  const missing = planned.filter((route) => !routes.includes(route));
+  return missing.map(({ dst }) => `the pod has a route to ${formatCidr(dst)}: that of ${ifname} is left out`);
 }
 
 /** The capability stands over the file, and that over the delegate. */
@@ -145,6 +159,7 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
   if (configuration.sysctls) forward(families, host);
 
   const routes = routesOf(configuration, obtained);
+  const isImplied = requestedRoutes(configuration, obtained) === undefined;
   const { ifname } = attachment;
   const plan = (names: PairNames): Wiring => ({
     names: withMac(names, runtimeConfig.mac),
@@ -160,10 +175,10 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
     const wiring = await wireHost(host.run, attachment, namespace.descriptor, plan, () =>
       undo.push('remove the link', () => removePair(host.run, attachment)),
     );
-    await wirePod(host.run, attachment, namespace.descriptor, wiring);
-    return wiring;
+    return wirePod(host.run, attachment, namespace.descriptor, wiring, isImplied);
   };
   const wiring = await wireProtected(wire, plan, protection, host, undo);
+  for (const sentence of leftOut(routes, wiring)) host.warn(sentence);
   const shaped = { hostEnd: wiring.names.hostEnd, mtu };
   await shape(host.run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
   confirm(configuration, attachment, obtained);

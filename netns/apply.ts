@@ -1,10 +1,21 @@
+import type { Route } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { CommandError, type Run } from './exec.ts';
 import { isIPv6OffByDefault, setSysctl } from './host.ts';
 import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from './ip.ts';
 import { candidateNames, hostEndPrefix, type PairNames } from './naming.ts';
-import { hasIPv6, planHost, planHostEnd, planPair, planPod, quietSysctls, type Wiring } from './plan.ts';
+import {
+  addRoute,
+  hasIPv6,
+  planHost,
+  planHostEnd,
+  plannedRoutes,
+  planPair,
+  planPod,
+  quietSysctls,
+  type Wiring,
+} from './plan.ts';
 
 interface LinkSeen {
   readonly ifname: string;
@@ -95,16 +106,42 @@ function interfaceExists(wiring: Wiring, operation: string, cause: RefusedLine):
   });
 }
 
-/** Sets up the pod's end, which the pair brought there. */
+/**
+ * Sets up the pod's end, which the pair brought there.
+ *
+ * @param isImplied whether nobody asked for the routes: then what the pod has already, of another interface, stands.
+ * @returns the wiring that was applied: without such routes.
+ */
 export async function wirePod(
   run: Run,
   attachment: Attachment,
   descriptor: number,
   wiring: Wiring,
-): Promise<void> {
+  isImplied: boolean,
+): Promise<Wiring> {
   const operation = `wire ${attachment.ifname} of container ${attachment.containerID}`;
   await writeZeros(run, descriptor, operation, quietSysctls(wiring, wiring.ifname, true));
-  await ipBatch(run, descriptor, operation, planPod(wiring));
+  let [left, lines] = [wiring, planPod(wiring)];
+  while (lines.length > 0) {
+    const refused = await ipBatch(run, descriptor, operation, lines).then(() => undefined, refusedLine);
+    if (!refused) return left;
+    const route = isImplied ? existingRoute(refused, left) : undefined;
+    if (!route) throw refused;
+    left = { ...left, routes: left.routes.filter(({ dst }) => dst !== route.dst) };
+    lines = lines.slice(lines.indexOf(refused.line) + 1);
+  }
+  return left;
+}
+
+function refusedLine(error: unknown): RefusedLine {
+  if (error instanceof RefusedLine) return error;
+  throw error;
+}
+
+/** The route of the wiring that was refused since there is one to the same destination. */
+function existingRoute({ line, answer }: RefusedLine, wiring: Wiring): Route | undefined {
+  if (answer.kind !== 'exists') return undefined;
+  return plannedRoutes(wiring).find((route) => addRoute(route, wiring.ifname) === line);
 }
 
 /** /proc/sys shows the settings of whoever looks: only a process in the pod's namespace can write the pod's. */

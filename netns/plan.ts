@@ -108,7 +108,8 @@ const routeAttributes = [
   ['scope', 'scope'],
 ] as const;
 
-function addRoute(route: Route, link: string): string {
+/** What adds a route in the pod: a line for `ip -batch`. */
+export function addRoute(route: Route, link: string): string {
   const via = route.gw ? [`via ${formatAddress(route.gw)}`] : [];
   const attributes = routeAttributes.flatMap(([key, word]) =>
     route[key] === undefined ? [] : [`${word} ${route[key]}`],
