@@ -7,6 +7,8 @@ import { entriesOfAllNetworks } from '../ipam/lease-index.ts';
 import { poolsOf } from '../ipam/pool.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { removePairsBut } from '../netns/apply.ts';
+import { parseFootprints } from '../netns/footprint.ts';
+import { sweep } from '../netns/nft-sweep.ts';
 import { detach } from './del.ts';
 import { delegate, delegateOf } from './delegate.ts';
 import { type Host, openStore, type Request, type Verb } from './request.ts';
@@ -108,6 +110,16 @@ async function removeOrphans(request: Request, host: Host, store: DiskStore): Pr
   await removePairsBut(host.run, [...valid, ...known.map(({ attachment }) => attachment)], gateways);
 }
 
+/** Elements of the table that belong to nobody. Everybody who is known is so by the note of what he has there. */
+async function removeStrays(request: Request, host: Host): Promise<void> {
+  const { dataDir } = parseLocator(request.configuration);
+  const records = entriesOfAllNetworks(dataDir, readBootID()).flatMap((entry) => [
+    ...entry.records,
+    ...entry.inherited,
+  ]);
+  await sweep(host.run, 'remove firewall elements that belong to nobody', parseFootprints(records));
+}
+
 /** GC (CNI 1.1.0, "GC: Clean up any stale resources"). */
 export const gc: Verb = async (request, host) => {
   const store = openStore(parseLocator(request.configuration));
@@ -115,6 +127,7 @@ export const gc: Verb = async (request, host) => {
   const remove = (attachment: Attachment) => detach(store, attachment, request, host);
   const orphans = () => removeOrphans(request, host, store);
   const forward = () => type !== undefined && delegate(type, 'GC', request, host);
-  await collect(request, store, remove, type === undefined ? [orphans] : [forward]);
+  const strays = () => removeStrays(request, host);
+  await collect(request, store, remove, [type === undefined ? orphans : forward, strays]);
   return undefined;
 };

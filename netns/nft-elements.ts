@@ -3,10 +3,14 @@ import type { Footprint, HostPort } from './footprint.ts';
 import { suffixOf, tableName } from './nft-table.ts';
 
 /** One element of a set, or of a map: then with what it maps to. */
-export interface Element {
+export interface Listed {
   readonly set: string;
   readonly key: string;
   readonly value?: string;
+}
+
+/** An element of ours. */
+export interface Element extends Listed {
   /** What it is, for people. */
   readonly meaning: string;
   /** The host port that it publishes. */
@@ -60,17 +64,17 @@ export function elementsOf(footprint: Footprint): Element[] {
   ];
 }
 
-function entry({ key, value }: Element): string {
+function entry({ key, value }: Listed): string {
   return value === undefined ? key : `${key} : ${value}`;
 }
 
 /** A line of `nft -f -`. Adding what is there already is no error, unless it maps to something else. */
-export function addLine(element: Element): string {
+export function addLine(element: Listed): string {
   return `add element ${tableName} ${element.set} { ${entry(element)} }\n`;
 }
 
 /** What deletes an element, whether it is there or not; one that maps to something else is an error. One line. */
-export function deleteLine(element: Element): string {
+export function deleteLine(element: Listed): string {
   return `${addLine(element).trimEnd()}; delete element ${tableName} ${element.set} { ${element.key} }\n`;
 }
 
@@ -94,16 +98,21 @@ export function getLine(element: Element): string {
  */
 export class ListedElements {
   readonly #values: ReadonlyMap<string, string>;
+  readonly #all: readonly Listed[];
 
   constructor(text: string) {
     const sets = text.matchAll(/^\t(?:set|map) (\S+) \{\n[^}]*?\t\telements = \{([^}]*)\}/gm);
-    const entries = [...sets].flatMap(([, set, list = '']) =>
+    this.#all = [...sets].flatMap(([, set = '', list = '']) =>
       list.split(',').map((entry) => {
-        const [key = '', value = ''] = entry.trim().split(' : ');
-        return [`${set} ${key}`, value] as const;
+        const [key = '', value] = entry.trim().split(' : ');
+        return { set, key, ...(value !== undefined && { value }) };
       }),
     );
-    this.#values = new Map(entries);
+    this.#values = new Map(this.#all.map((element) => [nameOf(element), element.value ?? '']));
+  }
+
+  all(): readonly Listed[] {
+    return this.#all;
   }
 
   has(element: Element): boolean {
@@ -117,7 +126,7 @@ export class ListedElements {
 }
 
 /** The element's place in the table: there is one element there, whatever it maps to. */
-export function nameOf({ set, key }: Element): string {
+export function nameOf({ set, key }: Listed): string {
   return `${set} ${key}`;
 }
 

@@ -87,6 +87,33 @@ test('GC finds links whose store is lost, by the gateway that they carry', async
   t.deepEqual(await node.links(), [kept.result.interfaces[0]?.name]);
 });
 
+/** All elements of the table, set by set. */
+async function elementsOf(node: Namespace): Promise<string[]> {
+  const listing = await node.run('nft', 'list', 'table', 'inet', 'dualstack');
+  return listing.match(/elements = \{[^}]*\}/g) ?? [];
+}
+
+test('GC finds elements whose store is lost, by links and routes that are gone, and leaves those of others', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const publish = (hostPort: number) => ({
+    ...newest,
+    spoofCheck: hostPort % 2 === 0,
+    runtimeConfig: { portMappings: [{ hostPort, containerPort: 80 }] },
+  });
+  const valid = await addPod(lab, node, publish(8080), 'valid');
+  const before = await elementsOf(node);
+  await addPod(lab, node, publish(8081), 'lost');
+  await addPod(lab, node, publish(8082), 'lost-too');
+  await rm(dataDirOf(lab), { recursive: true });
+  const other = { ...publish(8084), name: 'others', podCIDRs: ['10.9.1.0/24', 'fd00:9:1::/64'] };
+  const kept = await addPod(lab, node, other, 'known');
+  t.is((await gc(lab, node, { 'cni.dev/valid-attachments': attachments(valid) })).status, 0);
+  t.is((await call(node, 'CHECK', kept.config, { containerID: 'known', netns: kept.pod.path })).status, 0);
+  t.is((await call(node, 'DEL', kept.config, { containerID: 'known' })).status, 0);
+  t.deepEqual(await elementsOf(node), before);
+});
+
 test('GC clears what is no lease out of the store', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
