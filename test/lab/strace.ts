@@ -59,14 +59,20 @@ function isChange({ name, rest, line }: Call): boolean {
 function stable({ name, rest }: Call): string {
   // Of a killed clone strace has seen no more than the flags.
   if (name.startsWith('clone')) return `${name} ${/flags=[\w|]*/.exec(rest)?.[0]}`;
+  // What is written may hold names and times of the run; where it goes does not.
+  if (/write/.test(name)) return `${name}(${steady(rest.replace(/>, .*$/, '>'))}`;
   const args = rest.replace(/\) += .*$/, '').replace(/"\.\.\./g, '"');
-  return `${name}(${args
+  return `${name}(${steady(args)}`;
+}
+
+function steady(text: string): string {
+  return text
     .replace(/^\d+</, '<')
     .replace(/dualstack-lab-\w+/g, 'LAB')
     .replace(/dst-[0-9a-f]{10}/g, 'NETNS')
     .replace(/claims\/([0-9a-f]+)\.[\d.]+/g, 'claims/$1')
     .replace(/(socket|pipe|NETLINK|UNIX[A-Z-]*):\[[^\]]*\]/g, '$1')
-    .replace(/0x[0-9a-f]{4,}|nlmsg_(?:seq|pid)=\d+|nl_pid=\d+|\[\d+\]/g, '#')}`;
+    .replace(/0x[0-9a-f]{4,}|nlmsg_(?:seq|pid)=\d+|nl_pid=\d+|\[\d+\]/g, '#');
 }
 
 /** The points of a trace, in order. */
