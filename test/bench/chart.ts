@@ -66,7 +66,7 @@ function specification(figures: BenchFigures): TopLevelSpec {
     padding: 14,
     title: {
       text: 'What a pod costs: dual-stack, with masquerade',
-      subtitle: `${machine.cpus} CPUs, medians of ${rounds} rounds in turns; less is better`,
+      subtitle: `${machine.cpus} CPUs, medians of ${rounds} rounds in turns, load average before: ${machine.load[0]?.toFixed(1)}; less is better`,
       anchor: 'start',
       frame: 'bounds',
       offset: 14,
