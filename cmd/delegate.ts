@@ -1,7 +1,7 @@
-import { accessSync, constants } from 'node:fs';
 import { codes, Failure } from '../conf/failure.ts';
 import { CommandError } from '../netns/exec.ts';
 import type { Environment } from './environment.ts';
+import { isExecutable } from './executables.ts';
 import type { Host, Request } from './request.ts';
 
 /** A delegate may itself wait for a lock or a server; the runtime's own patience is some minutes. */
@@ -12,15 +12,6 @@ export function delegateOf(configuration: Readonly<Record<string, unknown>>): st
   const ipam = configuration['ipam'];
   const type = typeof ipam === 'object' && ipam !== null && 'type' in ipam ? ipam.type : undefined;
   return typeof type === 'string' && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(type) ? type : undefined;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** @throws {Failure} code 7 when the plugin is in none of the folders of CNI_PATH. */

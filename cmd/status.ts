@@ -1,4 +1,3 @@
-import { accessSync, constants } from 'node:fs';
 import { type Addressing, type Configuration, parseConfiguration } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
 import { parseRuntimeConfig } from '../conf/runtime.ts';
@@ -10,6 +9,7 @@ import { requestedPools } from './addressing.ts';
 import { delegate } from './delegate.ts';
 import { needsNft } from './egress.ts';
 import type { Environment } from './environment.ts';
+import { isOnPath } from './executables.ts';
 import { openStore, type Request, type Verb } from './request.ts';
 
 /** What every ADD starts. */
@@ -17,17 +17,6 @@ const commands = ['ip', 'nsenter', 'tee'];
 
 function notReady(why: string, details = ''): Failure {
   return new Failure(codes.notAvailable, `not ready: ${why}`, { details });
-}
-
-export function isOnPath(command: string, path: string): boolean {
-  return path.split(':').some((folder) => {
-    try {
-      accessSync(`${folder}/${command}`, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
 
 /** `nft` as well where pods need it, and `tc` where pods may come with limits. Runtimes may keep `capabilities` to themselves: then nobody can know. */

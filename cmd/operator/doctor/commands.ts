@@ -1,5 +1,6 @@
 import { packages } from '../../../netns/ip.ts';
-import { isOnPath, neededCommands } from '../../status.ts';
+import { isOnPath } from '../../executables.ts';
+import { neededCommands } from '../../status.ts';
 import { type Check, ok, type Patient } from './check.ts';
 
 /** What installs a package, on the distributions that have each. */

@@ -1,7 +1,7 @@
 import { reason } from '../../../conf/failure.ts';
 import { type Cidr, contains, parseAddress } from '../../../conf/family.ts';
 import { hostEndPrefix } from '../../../netns/naming.ts';
-import { isOnPath } from '../../status.ts';
+import { isOnPath } from '../../executables.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
 import { pathOf } from './commands.ts';
 

@@ -1,6 +1,6 @@
 import { reason } from '../../../conf/failure.ts';
 import { type Command, CommandError } from '../../../netns/exec.ts';
-import { isOnPath } from '../../status.ts';
+import { isOnPath } from '../../executables.ts';
 import { type Check, type Finding, ok, type Patient } from './check.ts';
 import { neededBy, pathOf } from './commands.ts';
 

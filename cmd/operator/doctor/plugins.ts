@@ -1,18 +1,9 @@
-import { accessSync, constants } from 'node:fs';
+import { isExecutable } from '../../executables.ts';
 import { ownType } from '../conflist.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
 
 /** Where Debian's containernetworking-plugins puts its executables. */
 const debianFolder = '/usr/lib/cni';
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Every executable that the configuration names. */
 function namesIn({ file, configuration }: Patient): string[] {
