@@ -4,6 +4,7 @@ import {
   type Address,
   contains,
   formatAddress,
+  formatCidr,
   parseAddress,
   parseInterfaceAddress,
 } from '../conf/family.ts';
@@ -11,7 +12,7 @@ import { parseRuntimeConfig } from '../conf/runtime.ts';
 import type { Endpoint } from '../ipam/allocate.ts';
 import { type Pool, poolsOf } from '../ipam/pool.ts';
 import type { Attachment } from '../ipam/store.ts';
-import { inspect } from '../netns/inspect.ts';
+import { type ExpectedRoute, inspect } from '../netns/inspect.ts';
 import { openNamespace } from '../netns/namespace.ts';
 import { inspectShaping } from '../netns/tc.ts';
 import { delegate } from './delegate.ts';
@@ -47,6 +48,18 @@ function ownPart(result: Result, attachment: Attachment): OwnPart {
     mac: result.interfaces.find(isOwn)?.mac,
     addresses: ips.flatMap((ip) => endpoint(ip.address, ip.gateway) ?? []),
   };
+}
+
+/** Those by our gateways, and those that the configuration names; others of the chain may have added more. */
+function ownRoutes(
+  result: Result,
+  addresses: readonly Endpoint[],
+  configuration: Configuration,
+): ExpectedRoute[] {
+  const gateways = new Set(addresses.map(({ gateway }) => formatAddress(gateway)));
+  const named = new Set(configuration.routes?.map(({ dst }) => formatCidr(dst)));
+  const own = result.routes.filter(({ dst, gw }) => (gw && gateways.has(gw)) || named.has(dst));
+  return own.map(({ dst, gw }) => ({ dst, gw }));
 }
 
 function isFrom(pools: readonly Pool[], address: Address): boolean {
@@ -96,8 +109,7 @@ export const check: Verb = async (request, host) => {
 
   const namespace = openNamespace(request.environment['CNI_NETNS'] ?? '');
   try {
-    const via = new Set(leases.ours.map(({ gateway }) => formatAddress(gateway)));
-    const routes = result.routes.flatMap(({ dst, gw }) => (gw && via.has(gw) ? [{ dst, gw }] : []));
+    const routes = ownRoutes(result, leases.ours, configuration);
     const expected = { attachment, mac, addresses: leases.ours, routes };
     const found = await Promise.all([
       inspect(host.run, namespace.descriptor, expected),

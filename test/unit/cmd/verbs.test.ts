@@ -111,6 +111,23 @@ test('CHECK names every lease, link, address and route that is missing', async (
   ]);
 });
 
+test('CHECK names a route of the configuration that has no gateway of ours', async (t) => {
+  const routes = [
+    { dst: '10.50.0.0/16', scope: 253 },
+    { dst: '10.60.0.0/16', gw: '10.50.0.1' },
+  ];
+  const node = openNode(t, { routes });
+  const { object: prevResult } = await node.call('ADD');
+  t.is((await node.call('CHECK', { prevResult })).status, 0);
+  const link = [...node.kernel.pods.values()][0]?.get('eth0');
+  link?.routes.splice(-2);
+  const { object } = await node.call('CHECK', { prevResult });
+  t.deepEqual(String(object?.['msg']).split('; '), [
+    'route to 10.50.0.0/16 is missing on eth0 in the pod',
+    'route to 10.60.0.0/16 via 10.50.0.1 is missing on eth0 in the pod',
+  ]);
+});
+
 test('CHECK without an address of ours in prevResult', async (t) => {
   const node = openNode(t);
   await node.call('ADD');
