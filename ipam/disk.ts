@@ -79,15 +79,16 @@ export class DiskStore implements LeaseStore {
     if (!entry || entry.ended || !isWhole) throw overtaken(attachment);
   }
 
-  /** Notes that a DEL begins: an ADD that is under way beside it will not be confirmed. A full disk has no room for that. */
+  /**
+   * Notes that a DEL begins: an ADD that is under way beside it will not be confirmed. Where nobody began, or nothing can
+   * be written, no ADD gets anywhere either.
+   */
   end(attachment: Attachment): void {
-    this.#guarded('release', () => {
-      try {
-        this.#index.append(attachment, ending);
-      } catch (error) {
-        if (!['ENOENT', 'ENOTDIR', 'ENOSPC', 'EDQUOT'].includes(errno(error) ?? '')) throw error;
-      }
-    });
+    try {
+      this.#index.append(attachment, ending);
+    } catch {
+      // What is to be removed is removed all the same.
+    }
   }
 
   reserve(attachment: Attachment, address: string): boolean {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { execa } from 'execa';
 import { candidateNames } from '../../netns/naming.ts';
 import { call, debianPlugins, failed, type Invocation, type Outcome, podIPs, succeeded } from '../lab/cni.ts';
 import { mountDisk } from '../lab/disk.ts';
@@ -259,3 +260,18 @@ for (const [what, options] of [
     );
   });
 }
+
+test('on a disk that is read-only a DEL removes the link, and says what it could not release', async (t) => {
+  await using lab = await openLab();
+  await using _ = await mountDisk(dataDirOf(lab), 'size=1m');
+  const node = await lab.node();
+  const { config } = await addPod(lab, node);
+  await execa('mount', ['-o', 'remount,ro', dataDirOf(lab)]);
+  const error = failed(await call(node, 'DEL', config));
+  t.is(error.code, 5);
+  t.regex(error.msg, /release the lease store .*EROFS/);
+  t.deepEqual(await node.links(), []);
+  await execa('mount', ['-o', 'remount,rw', dataDirOf(lab)]);
+  t.is((await call(node, 'DEL', config)).status, 0);
+  t.deepEqual(await storeTraces(dataDirOf(lab)), []);
+});
