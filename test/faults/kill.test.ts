@@ -71,6 +71,11 @@ async function killAndCure(target: Target, cure: (scene: Scene) => Promise<void>
   throw new Error('the call never came to this point again');
 }
 
+/** What a command answers changes nothing; that it is cut off makes a difference once, however long it is. */
+function isMoreOfAnswer({ text, ordinal }: Point): boolean {
+  return /^write\w*\(<(?:socket|pipe)/.test(text) && ordinal > 1;
+}
+
 /** Every point of one call of the verb: of the plugin, and of each command that it starts. */
 async function targetsOf(verb: Verb): Promise<Target[]> {
   await using scene = await Scene.open(verb);
@@ -85,7 +90,8 @@ async function targetsOf(verb: Verb): Promise<Target[]> {
     point,
   }));
   for (const victim of await standIns.starts()) {
-    for (const point of pointsOf(await readTrace(standIns.traceOf(victim)))) {
+    const points = pointsOf(await readTrace(standIns.traceOf(victim)));
+    for (const point of points.filter((point) => !isMoreOfAnswer(point))) {
       targets.push({ verb, victim, with: 'alone', point }, { verb, victim, with: 'plugin', point });
     }
   }
