@@ -155,7 +155,7 @@ const cases: Case[] = [
 ];
 
 for (const { what, input = {}, invocation, prepare, code, msg } of cases) {
-  test(`an error, and nothing left behind: ${what}`, async (t) => {
+  test.serial(`an error, and nothing left behind: ${what}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     await mkdir(join(lab.folder, 'empty'));

@@ -23,7 +23,7 @@ async function qdiscs(namespace: Namespace, link: string): Promise<string> {
 }
 
 for (const [index, family] of ['IPv4', 'IPv6'].entries()) {
-  test(`iperf3 gets within a tenth of the rate in both directions: ${family}`, async (t) => {
+  test.serial(`iperf3 gets within a tenth of the rate in both directions: ${family}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const [slow, free] = [await addPod(lab, node, limited(), 'slow'), await addPod(lab, node, {}, 'free')];
@@ -42,7 +42,7 @@ for (const [index, family] of ['IPv4', 'IPv6'].entries()) {
   });
 }
 
-test('the limits are the kernel’s own shaping on both ends, and go with the pod', async (t) => {
+test.serial('the limits are the kernel’s own shaping on both ends, and go with the pod', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const before = await kernelState(node);
@@ -69,7 +69,7 @@ const noLimits: [string, object | null][] = [
 ];
 
 for (const [what, none] of noLimits) {
-  test(`no limit is set, and no tc started, for ${what}`, async (t) => {
+  test.serial(`no limit is set, and no tc started, for ${what}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     const bin = join(lab.folder, 'bin');
@@ -87,7 +87,7 @@ async function pathOf(node: Namespace, command: string): Promise<string> {
   return (await node.run('which', command)).trim();
 }
 
-test('one direction alone is limited when the other has no limit', async (t) => {
+test.serial('one direction alone is limited when the other has no limit', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { pod, result } = await addPod(lab, node, limited({ egressRate: from, egressBurst: burst }));
@@ -95,24 +95,27 @@ test('one direction alone is limited when the other has no limit', async (t) => 
   t.regex(await qdiscs(pod, 'eth0'), /tbf .*rate 30Mbit/);
 });
 
-test('what a runtime sends for an unlimited burst, and a burst too small for a packet, let packets pass', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const bursts = { largest: 2 ** 32 - 1, tiny: 8 };
-  for (const [containerID, bits] of Object.entries(bursts)) {
-    const more = limited({ ingressRate: 10e6, ingressBurst: bits, egressRate: 10e6, egressBurst: bits });
-    const { pod, result, config } = await addPod(lab, node, more, containerID);
-    for (const address of podIPs(result)) await t.notThrowsAsync(ping(node, address));
-    await t.notThrowsAsync(
-      node.run('ping', '-n', '-c', '1', '-W', '1', '-s', '1472', podIPs(result)[0] ?? ''),
-    );
-    t.is((await call(node, 'CHECK', config, { netns: pod.path, containerID })).status, 0);
-  }
-});
+test.serial(
+  'what a runtime sends for an unlimited burst, and a burst too small for a packet, let packets pass',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const bursts = { largest: 2 ** 32 - 1, tiny: 8 };
+    for (const [containerID, bits] of Object.entries(bursts)) {
+      const more = limited({ ingressRate: 10e6, ingressBurst: bits, egressRate: 10e6, egressBurst: bits });
+      const { pod, result, config } = await addPod(lab, node, more, containerID);
+      for (const address of podIPs(result)) await t.notThrowsAsync(ping(node, address));
+      await t.notThrowsAsync(
+        node.run('ping', '-n', '-c', '1', '-W', '1', '-s', '1472', podIPs(result)[0] ?? ''),
+      );
+      t.is((await call(node, 'CHECK', config, { netns: pod.path, containerID })).status, 0);
+    }
+  },
+);
 
 const largest = { ingressRate: 2 ** 64, ingressBurst: 8 * (2 ** 32 - 1) };
 
-test('the largest numbers are the kernel’s', async (t) => {
+test.serial('the largest numbers are the kernel’s', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { pod, config } = await addPod(lab, node, limited(largest));
@@ -133,7 +136,7 @@ const wrong: [string, object, RegExp][] = [
 ];
 
 for (const [what, more, msg] of wrong) {
-  test(`an error, and nothing left behind: ${what}`, async (t) => {
+  test.serial(`an error, and nothing left behind: ${what}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     const error = failed(await call(node, 'ADD', configuration(lab, limited(more)), { netns: pod.path }));
@@ -143,7 +146,7 @@ for (const [what, more, msg] of wrong) {
   });
 }
 
-test('a missing tc fails the ADD of a pod with limits, which is undone', async (t) => {
+test.serial('a missing tc fails the ADD of a pod with limits, which is undone', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   const bin = join(lab.folder, 'bin');
@@ -184,7 +187,7 @@ const misdeeds: [string, number, 'fail' | 'hang', number, RegExp][] = [
 ];
 
 for (const [what, nth, kind, code, msg] of misdeeds) {
-  test(`a tc that ${what} fails the ADD, which is undone`, async (t) => {
+  test.serial(`a tc that ${what} fails the ADD, which is undone`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     const standIns = await StandIns.make(join(lab.folder, 'stand-ins'), ['tc']);
@@ -233,7 +236,7 @@ function replaceShaper(namespace: Namespace, link: string, rate: string, bytes: 
 }
 
 for (const [what, damage, message] of damages) {
-  test(`CHECK names what is missing or altered: ${what}`, async (t) => {
+  test.serial(`CHECK names what is missing or altered: ${what}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const { pod, result, config } = await addPod(lab, node, limited());

@@ -72,7 +72,7 @@ async function live(
   t.notRegex(await kernelState(node), /10\.244\.1\.2\b|fd00:10:244:1::2\b/);
 }
 
-test('portmap behind ours publishes a port of the node, in both families', async (t) => {
+test.serial('portmap behind ours publishes a port of the node, in both families', async (t) => {
   await using lab = await openLab();
   const place = await openPlace(lab);
   await using server = await serve(place.pod, 'tcp');
@@ -87,23 +87,26 @@ test('portmap behind ours publishes a port of the node, in both families', async
   for (const nodeIP of nodeIPs) await t.throwsAsync(ask(place.world, 'tcp', nodeIP, 8080));
 });
 
-test('bandwidth behind ours shapes the host end and an ifb of its own, and packets pass', async (t) => {
-  await using lab = await openLab();
-  const place = await openPlace(lab);
-  const [rate, burst] = [20e6, 1e6];
-  const limits = { ingressRate: rate, ingressBurst: burst, egressRate: rate, egressBurst: burst };
-  await live(t, place, [ours, { type: 'bandwidth', ...limits }], async ({ interfaces }) => {
-    const [host, ifb] = [interfaces[0]?.name ?? '', interfaces[2]?.name ?? ''];
-    for (const link of [host, ifb]) {
-      t.regex(await place.node.run('tc', 'qdisc', 'show', 'dev', link), /^qdisc tbf .* rate 20Mbit/m);
-    }
-    t.regex(await place.node.run('tc', 'qdisc', 'show', 'dev', host), /^qdisc ingress/m);
-    for (const ip of ownIPs) await t.notThrowsAsync(ping(place.world, ip));
-    for (const ip of worldIPs) await t.notThrowsAsync(ping(place.pod, ip));
-  });
-});
+test.serial(
+  'bandwidth behind ours shapes the host end and an ifb of its own, and packets pass',
+  async (t) => {
+    await using lab = await openLab();
+    const place = await openPlace(lab);
+    const [rate, burst] = [20e6, 1e6];
+    const limits = { ingressRate: rate, ingressBurst: burst, egressRate: rate, egressBurst: burst };
+    await live(t, place, [ours, { type: 'bandwidth', ...limits }], async ({ interfaces }) => {
+      const [host, ifb] = [interfaces[0]?.name ?? '', interfaces[2]?.name ?? ''];
+      for (const link of [host, ifb]) {
+        t.regex(await place.node.run('tc', 'qdisc', 'show', 'dev', link), /^qdisc tbf .* rate 20Mbit/m);
+      }
+      t.regex(await place.node.run('tc', 'qdisc', 'show', 'dev', host), /^qdisc ingress/m);
+      for (const ip of ownIPs) await t.notThrowsAsync(ping(place.world, ip));
+      for (const ip of worldIPs) await t.notThrowsAsync(ping(place.pod, ip));
+    });
+  },
+);
 
-test('tuning behind ours sets switches, MTU and promiscuity of the pod', async (t) => {
+test.serial('tuning behind ours sets switches, MTU and promiscuity of the pod', async (t) => {
   await using lab = await openLab();
   const place = await openPlace(lab);
   const sysctl = { 'net.ipv4.conf.eth0.send_redirects': '0', 'net.ipv6.conf.eth0.hop_limit': '50' };
@@ -114,28 +117,34 @@ test('tuning behind ours sets switches, MTU and promiscuity of the pod', async (
   });
 });
 
-test('a MAC address that tuning gives the pod is not the one that the node knows: CHECK says so', async (t) => {
-  await using lab = await openLab();
-  const place = await openPlace(lab);
-  const chain = chainOf(place, [ours, { type: 'tuning', mac: 'c2:11:22:33:44:55' }]);
-  const invocation = { netns: place.pod.path, containerID: 'chained' };
-  const result = await chain.add(invocation);
-  const message = /permanent neighbour 10\.244\.1\.2 is missing/;
-  await t.throwsAsync(chain.check(invocation, result), { message });
-  await chain.del(invocation, result);
-});
+test.serial(
+  'a MAC address that tuning gives the pod is not the one that the node knows: CHECK says so',
+  async (t) => {
+    await using lab = await openLab();
+    const place = await openPlace(lab);
+    const chain = chainOf(place, [ours, { type: 'tuning', mac: 'c2:11:22:33:44:55' }]);
+    const invocation = { netns: place.pod.path, containerID: 'chained' };
+    const result = await chain.add(invocation);
+    const message = /permanent neighbour 10\.244\.1\.2 is missing/;
+    await t.throwsAsync(chain.check(invocation, result), { message });
+    await chain.del(invocation, result);
+  },
+);
 
-test('firewall behind ours lets the pod’s packets through a host that drops what it forwards', async (t) => {
-  await using lab = await openLab();
-  const place = await openPlace(lab);
-  for (const iptables of ['iptables', 'ip6tables']) await place.node.run(iptables, '-P', 'FORWARD', 'DROP');
-  await live(t, place, [ours, { type: 'firewall', backend: 'iptables' }], async () => {
-    for (const ip of worldIPs) await t.notThrowsAsync(ping(place.pod, ip));
-    for (const ip of ownIPs) await t.throwsAsync(ping(place.world, ip));
-  });
-});
+test.serial(
+  'firewall behind ours lets the pod’s packets through a host that drops what it forwards',
+  async (t) => {
+    await using lab = await openLab();
+    const place = await openPlace(lab);
+    for (const iptables of ['iptables', 'ip6tables']) await place.node.run(iptables, '-P', 'FORWARD', 'DROP');
+    await live(t, place, [ours, { type: 'firewall', backend: 'iptables' }], async () => {
+      for (const ip of worldIPs) await t.notThrowsAsync(ping(place.pod, ip));
+      for (const ip of ownIPs) await t.throwsAsync(ping(place.world, ip));
+    });
+  },
+);
 
-test('ours behind another plugin passes on what that made, and adds to it', async (t) => {
+test.serial('ours behind another plugin passes on what that made, and adds to it', async (t) => {
   await using lab = await openLab();
   const place = await openPlace(lab);
   const tuning = { type: 'tuning', sysctl: { 'net.core.somaxconn': '500' } };

@@ -7,29 +7,35 @@ import { ping } from '../lab/probes.ts';
 import { leases, storeTraces } from '../lab/traces.ts';
 import { until } from '../lab/until.ts';
 
-test('changed podCIDRs are for new pods; those that are there keep their addresses, and go on working', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const old = await addPod(lab, node, {}, 'old');
-  const changed = { podCIDRs: ['10.99.0.0/24', 'fd99::/64'] };
-  const young = await addPod(lab, node, changed, 'young');
-  t.deepEqual(podIPs(young.result), ['10.99.0.2', 'fd99::2']);
-  for (const ip of podIPs(old.result)) await t.notThrowsAsync(ping(young.pod, ip));
-  const invocation = { netns: old.pod.path, containerID: 'old' };
-  const config = { ...configuration(lab, changed), prevResult: old.result };
-  t.is((await call(node, 'CHECK', config, invocation)).status, 0);
-  t.is((await call(node, 'DEL', config, invocation)).status, 0);
-  t.deepEqual(await leases(dataDirOf(lab)), podIPs(young.result).sort());
-});
+test.serial(
+  'changed podCIDRs are for new pods; those that are there keep their addresses, and go on working',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const old = await addPod(lab, node, {}, 'old');
+    const changed = { podCIDRs: ['10.99.0.0/24', 'fd99::/64'] };
+    const young = await addPod(lab, node, changed, 'young');
+    t.deepEqual(podIPs(young.result), ['10.99.0.2', 'fd99::2']);
+    for (const ip of podIPs(old.result)) await t.notThrowsAsync(ping(young.pod, ip));
+    const invocation = { netns: old.pod.path, containerID: 'old' };
+    const config = { ...configuration(lab, changed), prevResult: old.result };
+    t.is((await call(node, 'CHECK', config, invocation)).status, 0);
+    t.is((await call(node, 'DEL', config, invocation)).status, 0);
+    t.deepEqual(await leases(dataDirOf(lab)), podIPs(young.result).sort());
+  },
+);
 
-test('podCIDRs that have changed back go on where they were, and what is leased in them stays so', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  await addPod(lab, node, {}, 'first');
-  await addPod(lab, node, { podCIDRs: ['10.99.0.0/24', 'fd99::/64'] }, 'elsewhere');
-  const { result } = await addPod(lab, node, {}, 'second');
-  t.deepEqual(podIPs(result), ['10.244.1.3', 'fd00:10:244:1::3']);
-});
+test.serial(
+  'podCIDRs that have changed back go on where they were, and what is leased in them stays so',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    await addPod(lab, node, {}, 'first');
+    await addPod(lab, node, { podCIDRs: ['10.99.0.0/24', 'fd99::/64'] }, 'elsewhere');
+    const { result } = await addPod(lab, node, {}, 'second');
+    t.deepEqual(podIPs(result), ['10.244.1.3', 'fd00:10:244:1::3']);
+  },
+);
 
 /** What a node had before us: the same network, by ptp over host-local. */
 function before(lab: Lab): object {
@@ -38,7 +44,7 @@ function before(lab: Lab): object {
   return { cniVersion: '1.0.0', name: 'pods', type: 'ptp', ipam };
 }
 
-test('ptp’s pods go on working beside ours, and DEL by ours gives their addresses back', async (t) => {
+test.serial('ptp’s pods go on working beside ours, and DEL by ours gives their addresses back', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await using podLab = await openLab();

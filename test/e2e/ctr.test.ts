@@ -9,7 +9,7 @@ import { until } from '../lab/until.ts';
 const gateways = ['10.244.1.1', 'fd00:10:244:1::1'];
 const podIPs = ['10.244.1.2', 'fd00:10:244:1::2'];
 
-test('ctr run --cni gives a container both addresses, and its end leaves nothing', async (t) => {
+test.serial('ctr run --cni gives a container both addresses, and its end leaves nothing', async (t) => {
   const machine = await startMachine();
   t.teardown(machine.stop);
   await installPlugins(machine);

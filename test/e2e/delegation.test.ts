@@ -20,7 +20,7 @@ async function hostLocalLeases(lab: Lab): Promise<string[]> {
   return (await storeTraces(join(lab.folder, 'host-local'))).filter((file) => !file.endsWith('/lock'));
 }
 
-test('addresses come from host-local when ipam says so, and go back to it', async (t) => {
+test.serial('addresses come from host-local when ipam says so, and go back to it', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   const config = configuration(lab, { ...hostLocal(lab), ipFamilies: ['IPv6', 'IPv4'] });
@@ -34,7 +34,7 @@ test('addresses come from host-local when ipam says so, and go back to it', asyn
   t.deepEqual(await node.links(), []);
 });
 
-test('static gives addresses without gateways: the pod gets link-local ones', async (t) => {
+test.serial('static gives addresses without gateways: the pod gets link-local ones', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   const ipam = { type: 'static', addresses: [{ address: '10.9.0.5/24' }, { address: 'fd09::5/64' }] };
@@ -48,7 +48,7 @@ test('static gives addresses without gateways: the pod gets link-local ones', as
   for (const address of podIPs(result)) await t.notThrowsAsync(ping(node, address));
 });
 
-test('a delegate is undone when something later fails', async (t) => {
+test.serial('a delegate is undone when something later fails', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   await pod.run('ip', 'link', 'add', 'eth0', 'type', 'bridge');
@@ -56,7 +56,7 @@ test('a delegate is undone when something later fails', async (t) => {
   t.deepEqual(await hostLocalLeases(lab), []);
 });
 
-test('the words of a delegate that fails are passed on; one that is missing is named', async (t) => {
+test.serial('the words of a delegate that fails are passed on; one that is missing is named', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   const broken = configuration(lab, { ipam: { type: 'host-local', ranges: [[{ subnet: 'nonsense' }]] } });
@@ -76,7 +76,7 @@ test('the words of a delegate that fails are passed on; one that is missing is n
   );
 });
 
-test('called as dualstack-ipam it gives Debian’s bridge its addresses', async (t) => {
+test.serial('called as dualstack-ipam it gives Debian’s bridge its addresses', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   await symlink(executable, join(lab.folder, 'dualstack-ipam'));
@@ -123,7 +123,7 @@ test('called as dualstack-ipam it gives Debian’s bridge its addresses', async 
   );
 });
 
-test('a second ADD is refused before the delegate is asked, which would undo the first', async (t) => {
+test.serial('a second ADD is refused before the delegate is asked, which would undo the first', async (t) => {
   await using lab = await openLab();
   const [node, pod, other] = [await lab.node(), await lab.pod(), await lab.pod()];
   const config = configuration(lab, hostLocal(lab));
@@ -147,7 +147,7 @@ sed 's/"cniVersion":"1.1.0"/"cniVersion":"1.0.0"/' | ${debianPlugins}/host-local
   await writeFile(join(lab.folder, 'old-ipam'), script, { mode: 0o755 });
 }
 
-test('GC has a delegate release what is not valid, also one that has no GC of its own', async (t) => {
+test.serial('GC has a delegate release what is not valid, also one that has no GC of its own', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await oldDelegate(lab);

@@ -28,20 +28,23 @@ for (const [args, firstOfPods] of [
   [['--node-ip', '2001:db8::10,192.0.2.10'], /^ {2}web-0 +fd00:10:244:1::2 +10\.244\.1\.2 /m],
   [['--node-ip', 'fd00::7'], /^ {2}web-0 +fd00:10:244:1::2 +10\.244\.1\.2 /m],
 ] as [string[], RegExp][]) {
-  test(`the demo shows both families, in order, and leaves nothing: ${args.join(' ') || 'no option'}`, async (t) => {
-    const machine = await startMachine();
-    t.teardown(machine.stop);
-    const { exitCode, stdout, stderr } = await play(machine, ...args);
-    t.deepEqual([exitCode, stderr], [0, ''], stdout);
-    t.regex(stdout, firstOfPods);
-    t.is(stdout.match(/^ {2}\S+ → \S+ +IPv[46] +✔ .* ms +✔ +✔ /gm)?.length, 10, stdout);
-    t.notRegex(stdout, /\p{Cc}(?<!\n)/u);
-    t.true(stdout.split('\n').every((line) => line.length <= 80));
-    t.deepEqual(await leftovers(machine), []);
-  });
+  test.serial(
+    `the demo shows both families, in order, and leaves nothing: ${args.join(' ') || 'no option'}`,
+    async (t) => {
+      const machine = await startMachine();
+      t.teardown(machine.stop);
+      const { exitCode, stdout, stderr } = await play(machine, ...args);
+      t.deepEqual([exitCode, stderr], [0, ''], stdout);
+      t.regex(stdout, firstOfPods);
+      t.is(stdout.match(/^ {2}\S+ → \S+ +IPv[46] +✔ .* ms +✔ +✔ /gm)?.length, 10, stdout);
+      t.notRegex(stdout, /\p{Cc}(?<!\n)/u);
+      t.true(stdout.split('\n').every((line) => line.length <= 80));
+      t.deepEqual(await leftovers(machine), []);
+    },
+  );
 }
 
-test('the demo ends on Ctrl-C, and leaves nothing', async (t) => {
+test.serial('the demo ends on Ctrl-C, and leaves nothing', async (t) => {
   const machine = await startMachine();
   t.teardown(machine.stop);
   const played = play(machine);
@@ -56,7 +59,7 @@ test('the demo ends on Ctrl-C, and leaves nothing', async (t) => {
   t.deepEqual(await leftovers(machine), []);
 });
 
-test('the demo says what failed, and leaves nothing', async (t) => {
+test.serial('the demo says what failed, and leaves nothing', async (t) => {
   const machine = await startMachine();
   t.teardown(machine.stop);
   await machine.run('mount', ['--bind', '/bin/false', '/usr/sbin/nft']);
@@ -76,14 +79,14 @@ for (const [args, complaint] of [
   [['--node-ip', '10.244.1.9'], /^--node-ip: 10\.244\.1\.9 is somebody else's/m],
   [['now'], /^The demo takes no argument "now"\.$/m],
 ] as [string[], RegExp][]) {
-  test(`the demo refuses ${args.join(' ')}`, async (t) => {
+  test.serial(`the demo refuses ${args.join(' ')}`, async (t) => {
     const { exitCode, stdout, stderr } = await execa(process.execPath, [main, ...args], { reject: false });
     t.deepEqual([exitCode, stdout], [1, '']);
     t.regex(stderr, complaint);
   });
 }
 
-test('the demo explains itself', async (t) => {
+test.serial('the demo explains itself', async (t) => {
   const { stdout } = await execa(process.execPath, [main, '--help']);
   t.regex(stdout, /^Usage: npm run demo .*--node-ip 2001:db8::10,192\.0\.2\.10/s);
 });

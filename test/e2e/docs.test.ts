@@ -20,7 +20,7 @@ async function openFresh(): Promise<PatientMachine> {
   return patient;
 }
 
-test('every command of the documents is run here, or says that it needs a cluster', async (t) => {
+test.serial('every command of the documents is run here, or says that it needs a cluster', async (t) => {
   const needCluster = /\b(kubeadm|k3s server|ssh|kubectl (?!get node "\$\(hostname\)"))/;
   for (const document of await readdir(docs)) {
     for (const { text, isLocal } of await commandBlocks(document)) {
@@ -29,7 +29,7 @@ test('every command of the documents is run here, or says that it needs a cluste
   }
 });
 
-test('the commands of install.md install, and remove everything again', async (t) => {
+test.serial('the commands of install.md install, and remove everything again', async (t) => {
   await using patient = await openFresh();
   const output = await follow(patient, 'install.md');
   t.regex(output, /^wrote \/etc\/cni\/net\.d\/10-dualstack\.conflist$/m);
@@ -63,42 +63,45 @@ function pluginInput(list: { plugins: object[]; name: string; cniVersion: string
   return { ...list.plugins[0], name: list.name, cniVersion: list.cniVersion };
 }
 
-test('the commands of migrate.md take over a node from ptp, with the leases of its pods', async (t) => {
-  await using patient = await openFresh();
-  await patient.write('/etc/cni/net.d/10-ptp.conflist', ptp);
-  await patient.shell(`
+test.serial(
+  'the commands of migrate.md take over a node from ptp, with the leases of its pods',
+  async (t) => {
+    await using patient = await openFresh();
+    await patient.write('/etc/cni/net.d/10-ptp.conflist', ptp);
+    await patient.shell(`
     ln -s ${debianPlugins}/ptp ${debianPlugins}/host-local /opt/cni/bin/
     sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
     ip netns add old
     ${call('ADD', 'old', pluginInput(ptp), '/opt/cni/bin/ptp')} >/dev/null`);
-  const output = await follow(patient, 'migrate.md');
-  t.regex(output, /^pods\t-\told\teth0\t10\.244\.1\.2,fd00:10:244:1::2\t/m);
-  t.regex(output, /^Next addresses\n {2}10\.244\.1\.3\/32/m);
-  t.deepEqual(await readdir(patient.machine.outside('/etc/cni/net.d')), [
-    '10-ptp.conflist.disabled',
-    '99-dualstack.conflist',
-  ]);
+    const output = await follow(patient, 'migrate.md');
+    t.regex(output, /^pods\t-\told\teth0\t10\.244\.1\.2,fd00:10:244:1::2\t/m);
+    t.regex(output, /^Next addresses\n {2}10\.244\.1\.3\/32/m);
+    t.deepEqual(await readdir(patient.machine.outside('/etc/cni/net.d')), [
+      '10-ptp.conflist.disabled',
+      '99-dualstack.conflist',
+    ]);
 
-  const list = JSON.parse(await patient.shell('cat /etc/cni/net.d/99-dualstack.conflist'));
-  const added = await patient.shell(
-    `ip netns add new; ${call('ADD', 'new', pluginInput(list), '/opt/cni/bin/dualstack')}`,
-  );
-  t.deepEqual(
-    JSON.parse(added).ips.map(({ address }: { address: string }) => address),
-    ['10.244.1.3/32', 'fd00:10:244:1::3/128'],
-  );
-  for (const address of ['10.244.1.3', 'fd00:10:244:1::3'])
-    await patient.shell(`ip netns exec old ping -n -c 3 -i 0.5 -W 5 ${address}`);
+    const list = JSON.parse(await patient.shell('cat /etc/cni/net.d/99-dualstack.conflist'));
+    const added = await patient.shell(
+      `ip netns add new; ${call('ADD', 'new', pluginInput(list), '/opt/cni/bin/dualstack')}`,
+    );
+    t.deepEqual(
+      JSON.parse(added).ips.map(({ address }: { address: string }) => address),
+      ['10.244.1.3/32', 'fd00:10:244:1::3/128'],
+    );
+    for (const address of ['10.244.1.3', 'fd00:10:244:1::3'])
+      await patient.shell(`ip netns exec old ping -n -c 3 -i 0.5 -W 5 ${address}`);
 
-  await patient.shell(call('DEL', 'old', pluginInput(list), '/opt/cni/bin/dualstack'));
-  const leases = await readdir(patient.machine.outside('/var/lib/cni/networks/pods'));
-  t.deepEqual(
-    leases.filter((name) => /^[0-9.]+$|:/.test(name)),
-    ['10.244.1.3', 'fd00:10:244:1::3'],
-  );
-});
+    await patient.shell(call('DEL', 'old', pluginInput(list), '/opt/cni/bin/dualstack'));
+    const leases = await readdir(patient.machine.outside('/var/lib/cni/networks/pods'));
+    t.deepEqual(
+      leases.filter((name) => /^[0-9.]+$|:/.test(name)),
+      ['10.244.1.3', 'fd00:10:244:1::3'],
+    );
+  },
+);
 
-test('the commands of validate.md work on a node with a pod', async (t) => {
+test.serial('the commands of validate.md work on a node with a pod', async (t) => {
   await using patient = await openPatient();
   const list = JSON.parse(await patient.shell('cat /etc/cni/net.d/10-dualstack.conflist'));
   await patient.shell(
@@ -111,7 +114,7 @@ test('the commands of validate.md work on a node with a pod', async (t) => {
   t.notRegex(output, /tentative/);
 });
 
-test('the commands of troubleshooting.md work on a node that is well', async (t) => {
+test.serial('the commands of troubleshooting.md work on a node that is well', async (t) => {
   await using patient = await openPatient();
   const output = await patient.shell(`PATH=$PATH:/opt/cni/bin\n${await localScript('troubleshooting.md')}`);
   t.regex(output, /^ok\tconfiguration\t/m);

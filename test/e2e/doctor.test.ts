@@ -1,7 +1,7 @@
 import test from 'ava';
 import { openPatient, type PatientMachine } from '../lab/patient.ts';
 
-test('doctor is content with a node that is well', async (t) => {
+test.serial('doctor is content with a node that is well', async (t) => {
   await using patient = await openPatient();
   const { status, findings } = await patient.diagnose();
   t.deepEqual(
@@ -350,7 +350,7 @@ for (const [what, text] of Object.entries(containerdConfigs)) {
 }
 
 for (const { what, plant, check, found, status } of faults) {
-  test(`doctor names ${what}, and its remedy mends it`, async (t) => {
+  test.serial(`doctor names ${what}, and its remedy mends it`, async (t) => {
     await using patient = await openPatient();
     await plant(patient);
     const before = await patient.diagnose();

@@ -77,7 +77,7 @@ function expected(who: Sees, { result }: Cluster['pod'], nodeAddresses: readonly
 }
 
 for (const { what, config, ranges = privateRanges, ...sees } of cases) {
-  test(`who sees which source, TCP and UDP, both families: ipMasq ${what}`, async (t) => {
+  test.serial(`who sees which source, TCP and UDP, both families: ipMasq ${what}`, async (t) => {
     await using lab = await openLab();
     const cluster = await openCluster(lab, config, ranges);
     const { world, farHost, node, otherNode, otherPod } = cluster;
@@ -105,26 +105,36 @@ for (const { what, config, ranges = privateRanges, ...sees } of cases) {
   });
 }
 
-test('networks stand side by side: each has its own masquerading, and pods of one node keep their sources', async (t) => {
-  await using lab = await openLab();
-  const hub = await lab.node();
-  const world = await lab.outside(hub);
-  const others = { name: 'others', podCIDRs: ['10.7.0.0/24', 'fd07::/64'], ipMasq: false };
-  const [one, other] = [await addPod(lab, hub, {}, 'one'), await addPod(lab, hub, others, 'other')];
-  for (const range of others.podCIDRs) {
-    await world.run('ip', 'route', 'add', range, 'via', range.includes(':') ? '2001:db8::10' : '192.0.2.10');
-  }
-  const again = await addPod(lab, hub, {}, 'again');
-  t.deepEqual(await sources(one.pod, world, outside), both(nodeIPs));
-  t.deepEqual(await sources(again.pod, world, outside), both(nodeIPs));
-  t.deepEqual(await sources(other.pod, world, outside), both(podIPs(other.result)));
-  t.deepEqual(await sources(one.pod, again.pod, podIPs(again.result)), both(podIPs(one.result)));
-  const masqueraded = await addPod(lab, hub, { ...others, ipMasq: true }, 'masqueraded');
-  t.deepEqual(await sources(masqueraded.pod, world, outside), both(nodeIPs));
-  t.deepEqual(await sources(one.pod, world, outside), both(nodeIPs));
-});
+test.serial(
+  'networks stand side by side: each has its own masquerading, and pods of one node keep their sources',
+  async (t) => {
+    await using lab = await openLab();
+    const hub = await lab.node();
+    const world = await lab.outside(hub);
+    const others = { name: 'others', podCIDRs: ['10.7.0.0/24', 'fd07::/64'], ipMasq: false };
+    const [one, other] = [await addPod(lab, hub, {}, 'one'), await addPod(lab, hub, others, 'other')];
+    for (const range of others.podCIDRs) {
+      await world.run(
+        'ip',
+        'route',
+        'add',
+        range,
+        'via',
+        range.includes(':') ? '2001:db8::10' : '192.0.2.10',
+      );
+    }
+    const again = await addPod(lab, hub, {}, 'again');
+    t.deepEqual(await sources(one.pod, world, outside), both(nodeIPs));
+    t.deepEqual(await sources(again.pod, world, outside), both(nodeIPs));
+    t.deepEqual(await sources(other.pod, world, outside), both(podIPs(other.result)));
+    t.deepEqual(await sources(one.pod, again.pod, podIPs(again.result)), both(podIPs(one.result)));
+    const masqueraded = await addPod(lab, hub, { ...others, ipMasq: true }, 'masqueraded');
+    t.deepEqual(await sources(masqueraded.pod, world, outside), both(nodeIPs));
+    t.deepEqual(await sources(one.pod, world, outside), both(nodeIPs));
+  },
+);
 
-test('the addresses that a delegate gives are masqueraded as its network', async (t) => {
+test.serial('the addresses that a delegate gives are masqueraded as its network', async (t) => {
   await using lab = await openLab();
   const hub = await lab.node();
   const world = await lab.outside(hub);

@@ -10,7 +10,7 @@ type Explained = Record<
   string[]
 >;
 
-test('explain foretells the addresses of the next pod, and changes nothing', async (t) => {
+test.serial('explain foretells the addresses of the next pod, and changes nothing', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const path = await writeConflist(lab);
@@ -27,7 +27,7 @@ test('explain foretells the addresses of the next pod, and changes nothing', asy
   t.regex(families[0] ?? '', /^IPv4, then IPv6: the order of podCIDRs/);
 });
 
-test('explain works without a store, and makes none', async (t) => {
+test.serial('explain works without a store, and makes none', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const path = await writeConflist(lab);
@@ -35,17 +35,20 @@ test('explain works without a store, and makes none', async (t) => {
   t.deepEqual(await filesUnder(dataDirOf(lab)), []);
 });
 
-test('explain foretells what an exhausted pool would take back, and says when nothing is left', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const tiny = { podCIDRs: ['10.244.1.0/30', 'fd00:10:244:1::/64'] };
-  const path = await writeConflist(lab, tiny);
-  await addPod(lab, node, tiny);
-  const { status, stderr } = await tool(node, ['explain', path]);
-  t.is(status, 1);
-  t.regex(stderr, /no IPv4 address is left in 10\.244\.1\.0\/30 \(1 address\)/);
-  t.is((await leases(dataDirOf(lab))).length, 2);
-});
+test.serial(
+  'explain foretells what an exhausted pool would take back, and says when nothing is left',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const tiny = { podCIDRs: ['10.244.1.0/30', 'fd00:10:244:1::/64'] };
+    const path = await writeConflist(lab, tiny);
+    await addPod(lab, node, tiny);
+    const { status, stderr } = await tool(node, ['explain', path]);
+    t.is(status, 1);
+    t.regex(stderr, /no IPv4 address is left in 10\.244\.1\.0\/30 \(1 address\)/);
+    t.is((await leases(dataDirOf(lab))).length, 2);
+  },
+);
 
 const reasons: [object, RegExp][] = [
   [{ ipFamilies: ['IPv6', 'IPv4'] }, /^IPv6, then IPv4: ipFamilies says so$/],
@@ -57,7 +60,7 @@ const reasons: [object, RegExp][] = [
 ];
 
 for (const [more, expected] of reasons) {
-  test(`explain says why the families are in their order: ${JSON.stringify(more)}`, async (t) => {
+  test.serial(`explain says why the families are in their order: ${JSON.stringify(more)}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const path = await writeConflist(lab, { ...more });
@@ -66,7 +69,7 @@ for (const [more, expected] of reasons) {
   });
 }
 
-test('explain takes the file that the runtime uses when none is named', async (t) => {
+test.serial('explain takes the file that the runtime uses when none is named', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab);
@@ -75,7 +78,7 @@ test('explain takes the file that the runtime uses when none is named', async (t
   t.regex(stdout, /^ {2}link add name vethds[0-9a-f]{9} mtu \d+ .*$/m);
 });
 
-test('explain says what it cannot know or read', async (t) => {
+test.serial('explain says what it cannot know or read', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const delegated = await writeConflist(lab, { ipam: { type: 'host-local' } }, '20.conflist');

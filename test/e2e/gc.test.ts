@@ -21,7 +21,7 @@ async function twoPods(lab: Lab, node: Namespace): Promise<[AddedPod, AddedPod]>
 }
 
 for (const key of ['cni.dev/valid-attachments', 'cni.dev/attachments']) {
-  test(`GC removes what ${key} does not list, and nothing else`, async (t) => {
+  test.serial(`GC removes what ${key} does not list, and nothing else`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const [kept, stale] = await twoPods(lab, node);
@@ -33,7 +33,7 @@ for (const key of ['cni.dev/valid-attachments', 'cni.dev/attachments']) {
   });
 }
 
-test('GC with an empty list removes everything of its network, and nothing of another', async (t) => {
+test.serial('GC with an empty list removes everything of its network, and nothing of another', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await twoPods(lab, node);
@@ -53,7 +53,7 @@ for (const [what, lists] of [
   ['an absent', {}],
   ['a null', { 'cni.dev/valid-attachments': null }],
 ] as const) {
-  test(`GC with ${what} list removes the provably dead alone`, async (t) => {
+  test.serial(`GC with ${what} list removes the provably dead alone`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const kept = await addPod(lab, node, newest, 'kept');
@@ -78,7 +78,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   throw new Error('waited too long');
 }
 
-test('GC finds links whose store is lost, by the gateway that they carry', async (t) => {
+test.serial('GC finds links whose store is lost, by the gateway that they carry', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const [kept] = await twoPods(lab, node);
@@ -93,28 +93,31 @@ async function elementsOf(node: Namespace): Promise<string[]> {
   return listing.match(/elements = \{[^}]*\}/g) ?? [];
 }
 
-test('GC finds elements whose store is lost, by links and routes that are gone, and leaves those of others', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const publish = (hostPort: number) => ({
-    ...newest,
-    spoofCheck: hostPort % 2 === 0,
-    runtimeConfig: { portMappings: [{ hostPort, containerPort: 80 }] },
-  });
-  const valid = await addPod(lab, node, publish(8080), 'valid');
-  const before = await elementsOf(node);
-  await addPod(lab, node, publish(8081), 'lost');
-  await addPod(lab, node, publish(8082), 'lost-too');
-  await rm(dataDirOf(lab), { recursive: true });
-  const other = { ...publish(8084), name: 'others', podCIDRs: ['10.9.1.0/24', 'fd00:9:1::/64'] };
-  const kept = await addPod(lab, node, other, 'known');
-  t.is((await gc(lab, node, { 'cni.dev/valid-attachments': attachments(valid) })).status, 0);
-  t.is((await call(node, 'CHECK', kept.config, { containerID: 'known', netns: kept.pod.path })).status, 0);
-  t.is((await call(node, 'DEL', kept.config, { containerID: 'known' })).status, 0);
-  t.deepEqual(await elementsOf(node), before);
-});
+test.serial(
+  'GC finds elements whose store is lost, by links and routes that are gone, and leaves those of others',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const publish = (hostPort: number) => ({
+      ...newest,
+      spoofCheck: hostPort % 2 === 0,
+      runtimeConfig: { portMappings: [{ hostPort, containerPort: 80 }] },
+    });
+    const valid = await addPod(lab, node, publish(8080), 'valid');
+    const before = await elementsOf(node);
+    await addPod(lab, node, publish(8081), 'lost');
+    await addPod(lab, node, publish(8082), 'lost-too');
+    await rm(dataDirOf(lab), { recursive: true });
+    const other = { ...publish(8084), name: 'others', podCIDRs: ['10.9.1.0/24', 'fd00:9:1::/64'] };
+    const kept = await addPod(lab, node, other, 'known');
+    t.is((await gc(lab, node, { 'cni.dev/valid-attachments': attachments(valid) })).status, 0);
+    t.is((await call(node, 'CHECK', kept.config, { containerID: 'known', netns: kept.pod.path })).status, 0);
+    t.is((await call(node, 'DEL', kept.config, { containerID: 'known' })).status, 0);
+    t.deepEqual(await elementsOf(node), before);
+  },
+);
 
-test('GC clears what is no lease out of the store', async (t) => {
+test.serial('GC clears what is no lease out of the store', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const kept = await addPod(lab, node, newest, 'kept');
@@ -126,7 +129,7 @@ test('GC clears what is no lease out of the store', async (t) => {
   t.deepEqual(await leases(dataDirOf(lab)), podIPs(kept.result).sort());
 });
 
-test('GC goes on past an error, and reports it', async (t) => {
+test.serial('GC goes on past an error, and reports it', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await twoPods(lab, node);
@@ -136,7 +139,7 @@ test('GC goes on past an error, and reports it', async (t) => {
   t.is((await leases(dataDirOf(lab))).length, 4);
 });
 
-test('GC refuses a list that is none, and removes nothing', async (t) => {
+test.serial('GC refuses a list that is none, and removes nothing', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await twoPods(lab, node);

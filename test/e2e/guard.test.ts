@@ -41,7 +41,7 @@ const spoofed: [string, string, string][] = [
 
 for (const [outcome, config, counts] of checks) {
   for (const [whose, address, to] of spoofed) {
-    test(`a packet from ${whose} is ${outcome}`, async (t) => {
+    test.serial(`a packet from ${whose} is ${outcome}`, async (t) => {
       await using lab = await openLab();
       const node = await lab.node();
       await lab.outside(node);
@@ -54,7 +54,7 @@ for (const [outcome, config, counts] of checks) {
     });
   }
 
-  test(`a packet from another MAC address is ${outcome}`, async (t) => {
+  test.serial(`a packet from another MAC address is ${outcome}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const { pod, result } = await addPod(lab, node, config);
@@ -71,7 +71,7 @@ for (const [outcome, config, counts] of checks) {
     }
   });
 
-  test(`what is no neighbour discovery from a link-local address is ${outcome}`, async (t) => {
+  test.serial(`what is no neighbour discovery from a link-local address is ${outcome}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const added = await addPod(lab, node, config);
@@ -80,17 +80,20 @@ for (const [outcome, config, counts] of checks) {
     t.deepEqual(await count(), counts);
   });
 
-  test(`router advertisements and redirects of a pod are dropped, also when a spoofed source is ${outcome}`, async (t) => {
-    await using lab = await openLab();
-    const node = await lab.node();
-    const { pod } = await addPod(lab, node, config);
-    const count = await watch(node, 'icmpv6 type { nd-router-advert, nd-redirect }');
-    await using _ = await advertise(lab, pod, { link: 'eth0', prefix: '2001:db8:66::/64', lifetime: 600 });
-    await until('advertisements', async () => {
-      if ((await count()).sent < 3) throw new Error('too few');
-    });
-    t.is((await count()).passed, 0);
-  });
+  test.serial(
+    `router advertisements and redirects of a pod are dropped, also when a spoofed source is ${outcome}`,
+    async (t) => {
+      await using lab = await openLab();
+      const node = await lab.node();
+      const { pod } = await addPod(lab, node, config);
+      const count = await watch(node, 'icmpv6 type { nd-router-advert, nd-redirect }');
+      await using _ = await advertise(lab, pod, { link: 'eth0', prefix: '2001:db8:66::/64', lifetime: 600 });
+      await until('advertisements', async () => {
+        if ((await count()).sent < 3) throw new Error('too few');
+      });
+      t.is((await count()).passed, 0);
+    },
+  );
 }
 
 async function hostEndLinkLocal(node: Namespace, { result }: AddedPod): Promise<string> {
@@ -114,7 +117,7 @@ async function countsOf(
   t.is(passed, sent, expression);
 }
 
-test('neighbour discovery is let through: from link-local addresses, and from none', async (t) => {
+test.serial('neighbour discovery is let through: from link-local addresses, and from none', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const added = await addPod(lab, node);
@@ -128,7 +131,7 @@ test('neighbour discovery is let through: from link-local addresses, and from no
   );
 });
 
-test('nothing of a pod reaches the node’s loopback addresses', async (t) => {
+test.serial('nothing of a pod reaches the node’s loopback addresses', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { pod } = await addPod(lab, node, { spoofCheck: false });
@@ -140,7 +143,7 @@ test('nothing of a pod reaches the node’s loopback addresses', async (t) => {
   t.deepEqual(await count(), none);
 });
 
-test('a running pod is not cut off when the rules are gone and come back with another', async (t) => {
+test.serial('a running pod is not cut off when the rules are gone and come back with another', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { pod } = await addPod(lab, node, {}, 'old');

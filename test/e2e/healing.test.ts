@@ -35,7 +35,7 @@ async function addNewcomer(lab: Lab, node: Namespace, invocation: Invocation = {
   });
 }
 
-test('an exhausted pool takes back the addresses of pods that are gone', async (t) => {
+test.serial('an exhausted pool takes back the addresses of pods that are gone', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   {
@@ -63,7 +63,7 @@ async function afterReboot(lab: Lab): Promise<Invocation> {
   return { under: ['sh', '-c', script, bootID] };
 }
 
-test('leases end with the boot, also those on a disk: a full pool is empty after it', async (t) => {
+test.serial('leases end with the boot, also those on a disk: a full pool is empty after it', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await fill(lab, node, lab);
@@ -96,7 +96,7 @@ const rubbish: [string, (path: string) => Promise<unknown>][] = [
 ];
 
 for (const [what, leave] of rubbish) {
-  test(`files in the store that are ${what} block neither ADD nor DEL`, async (t) => {
+  test.serial(`files in the store that are ${what} block neither ADD nor DEL`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const network = join(dataDirOf(lab), 'pods');
@@ -113,7 +113,7 @@ for (const [what, leave] of rubbish) {
   });
 }
 
-test('an entry of the index that is torn blocks neither ADD nor DEL', async (t) => {
+test.serial('an entry of the index that is torn blocks neither ADD nor DEL', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { config, pod } = await addPod(lab, node);
@@ -129,7 +129,7 @@ test('an entry of the index that is torn blocks neither ADD nor DEL', async (t) 
   t.deepEqual(await storeTraces(dataDirOf(lab)), []);
 });
 
-test('a link of another that has the name of a host end costs a pod nothing, and stays', async (t) => {
+test.serial('a link of another that has the name of a host end costs a pod nothing, and stays', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const [first, second, third] = candidateNames({ containerID: 'container-1', ifname: 'eth0' });
@@ -176,7 +176,7 @@ function callHostLocal(
   return call(node, verb, hostLocal(lab), invocation);
 }
 
-test('a store of host-local’s is taken over with its leases, and DEL gives them back', async (t) => {
+test.serial('a store of host-local’s is taken over with its leases, and DEL gives them back', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const old = [
@@ -197,7 +197,7 @@ test('a store of host-local’s is taken over with its leases, and DEL gives the
   );
 });
 
-test('leases of host-local’s that were taken over end with the boot, as all do', async (t) => {
+test.serial('leases of host-local’s that were taken over end with the boot, as all do', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await callHostLocal(lab, node, 'ADD', 'old');
@@ -209,20 +209,23 @@ test('leases of host-local’s that were taken over end with the boot, as all do
   );
 });
 
-test('host-local at work in the same store never gets an address that we give, nor we one of its', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const ours = containers(25).map(async (containerID) => (await addPod(lab, node, {}, containerID)).result);
-  const theirs = containers(25).map(async (id) =>
-    succeeded(await callHostLocal(lab, node, 'ADD', `theirs-${id}`)),
-  );
-  const given = (await Promise.all([...ours, ...theirs])).flatMap(podIPs);
-  t.is(given.length, 100);
-  t.is(new Set(given).size, 100);
-  t.is((await leases(dataDirOf(lab))).filter((name) => name !== 'lock').length, 100);
-});
+test.serial(
+  'host-local at work in the same store never gets an address that we give, nor we one of its',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const ours = containers(25).map(async (containerID) => (await addPod(lab, node, {}, containerID)).result);
+    const theirs = containers(25).map(async (id) =>
+      succeeded(await callHostLocal(lab, node, 'ADD', `theirs-${id}`)),
+    );
+    const given = (await Promise.all([...ours, ...theirs])).flatMap(podIPs);
+    t.is(given.length, 100);
+    t.is(new Set(given).size, 100);
+    t.is((await leases(dataDirOf(lab))).filter((name) => name !== 'lock').length, 100);
+  },
+);
 
-test('the store is readable by root alone', async (t) => {
+test.serial('the store is readable by root alone', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await addPod(lab, node);
@@ -239,7 +242,7 @@ for (const [what, options] of [
   ['room', 'size=256k'],
   ['inodes', 'nr_inodes=64'],
 ] as const) {
-  test(`on a disk without ${what} an ADD fails and leaves nothing, and DEL releases`, async (t) => {
+  test.serial(`on a disk without ${what} an ADD fails and leaves nothing, and DEL releases`, async (t) => {
     await using lab = await openLab();
     await using disk = await mountDisk(dataDirOf(lab), options);
     const node = await lab.node();
@@ -261,17 +264,20 @@ for (const [what, options] of [
   });
 }
 
-test('on a disk that is read-only a DEL removes the link, and says what it could not release', async (t) => {
-  await using lab = await openLab();
-  await using _ = await mountDisk(dataDirOf(lab), 'size=1m');
-  const node = await lab.node();
-  const { config } = await addPod(lab, node);
-  await execa('mount', ['-o', 'remount,ro', dataDirOf(lab)]);
-  const error = failed(await call(node, 'DEL', config));
-  t.is(error.code, 5);
-  t.regex(error.msg, /release the lease store .*EROFS/);
-  t.deepEqual(await node.links(), []);
-  await execa('mount', ['-o', 'remount,rw', dataDirOf(lab)]);
-  t.is((await call(node, 'DEL', config)).status, 0);
-  t.deepEqual(await storeTraces(dataDirOf(lab)), []);
-});
+test.serial(
+  'on a disk that is read-only a DEL removes the link, and says what it could not release',
+  async (t) => {
+    await using lab = await openLab();
+    await using _ = await mountDisk(dataDirOf(lab), 'size=1m');
+    const node = await lab.node();
+    const { config } = await addPod(lab, node);
+    await execa('mount', ['-o', 'remount,ro', dataDirOf(lab)]);
+    const error = failed(await call(node, 'DEL', config));
+    t.is(error.code, 5);
+    t.regex(error.msg, /release the lease store .*EROFS/);
+    t.deepEqual(await node.links(), []);
+    await execa('mount', ['-o', 'remount,rw', dataDirOf(lab)]);
+    t.is((await call(node, 'DEL', config)).status, 0);
+    t.deepEqual(await storeTraces(dataDirOf(lab)), []);
+  },
+);

@@ -46,26 +46,29 @@ async function hasLearnedRoute(node: Namespace): Promise<void> {
 
 const ra = { link: 'eth0', prefix: '2001:db8:7::/64', lifetime: 600 };
 
-test('a host that lives on a router advertisement keeps its default route, and goes on learning', async (t) => {
-  await using lab = await openLab();
-  const { node, router } = await nodeWithRouter(lab);
-  await using _ = await advertise(lab, router, ra);
-  await until('the default route', () => hasLearnedRoute(node));
+test.serial(
+  'a host that lives on a router advertisement keeps its default route, and goes on learning',
+  async (t) => {
+    await using lab = await openLab();
+    const { node, router } = await nodeWithRouter(lab);
+    await using _ = await advertise(lab, router, ra);
+    await until('the default route', () => hasLearnedRoute(node));
 
-  const [pod, config] = [await lab.pod(), configuration(lab)];
-  const outcome = await call(node, 'ADD', config, { netns: pod.path });
+    const [pod, config] = [await lab.pod(), configuration(lab)];
+    const outcome = await call(node, 'ADD', config, { netns: pod.path });
 
-  succeeded(outcome);
-  t.regex(outcome.stderr, /^dualstack: set accept_ra of uplink to 2: .*router advertisement$/m);
-  await t.notThrowsAsync(hasLearnedRoute(node));
-  t.deepEqual(await sysctls(node, ...forwarding), ['1', '1']);
-  await node.run('ip', '-6', 'route', 'delete', 'default', 'dev', 'uplink');
-  await until('the default route, again', () => hasLearnedRoute(node));
-  t.is((await call(node, 'DEL', config)).status, 0);
-  await t.notThrowsAsync(hasLearnedRoute(node));
-});
+    succeeded(outcome);
+    t.regex(outcome.stderr, /^dualstack: set accept_ra of uplink to 2: .*router advertisement$/m);
+    await t.notThrowsAsync(hasLearnedRoute(node));
+    t.deepEqual(await sysctls(node, ...forwarding), ['1', '1']);
+    await node.run('ip', '-6', 'route', 'delete', 'default', 'dev', 'uplink');
+    await until('the default route, again', () => hasLearnedRoute(node));
+    t.is((await call(node, 'DEL', config)).status, 0);
+    await t.notThrowsAsync(hasLearnedRoute(node));
+  },
+);
 
-test('a host that learned no default route but a prefix goes on learning as well', async (t) => {
+test.serial('a host that learned no default route but a prefix goes on learning as well', async (t) => {
   await using lab = await openLab();
   const { node, router } = await nodeWithRouter(lab);
   await using _ = await advertise(lab, router, { ...ra, lifetime: 0 });
@@ -78,7 +81,7 @@ test('a host that learned no default route but a prefix goes on learning as well
   await t.notThrowsAsync(until('the prefix, again', prefix));
 });
 
-test('a host that learned nothing by router advertisements is left as it is', async (t) => {
+test.serial('a host that learned nothing by router advertisements is left as it is', async (t) => {
   await using lab = await openLab();
   const { node } = await nodeWithRouter(lab);
   const pod = await lab.pod();
@@ -95,7 +98,7 @@ const inUse: [string, Config, string[]][] = [
 ];
 
 for (const [what, more, expected] of inUse) {
-  test(`the host forwards the families in use and no other: ${what}`, async (t) => {
+  test.serial(`the host forwards the families in use and no other: ${what}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     await addPod(lab, node, more);
@@ -103,7 +106,7 @@ for (const [what, more, expected] of inUse) {
   });
 }
 
-test('sysctls: false changes no setting of the host, and STATUS says what is missing', async (t) => {
+test.serial('sysctls: false changes no setting of the host, and STATUS says what is missing', async (t) => {
   await using lab = await openLab();
   const { node, router } = await nodeWithRouter(lab);
   await using _ = await advertise(lab, router, ra);
@@ -124,51 +127,57 @@ test('sysctls: false changes no setting of the host, and STATUS says what is mis
   t.is((await status()).status, 0);
 });
 
-test('disable_ipv6: IPv4 alone works and no IPv6 setting changes; IPv6 asked for is an error that says so', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  await node.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
-  const before = (await settings(node)).filter((line) => line.startsWith('net.ipv6'));
-  const { pod, result, config } = await addPod(lab, node, onlyIPv4);
-  t.deepEqual(podIPs(result), ['10.244.1.2']);
-  await t.notThrowsAsync(ping(pod, '10.244.1.1'));
-  await t.notThrowsAsync(ping(node, '10.244.1.2'));
-  t.is((await call(node, 'CHECK', config, { netns: pod.path })).status, 0);
-  t.deepEqual(
-    (await settings(node)).filter((line) => line.startsWith('net.ipv6')),
-    before,
-  );
+test.serial(
+  'disable_ipv6: IPv4 alone works and no IPv6 setting changes; IPv6 asked for is an error that says so',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    await node.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
+    const before = (await settings(node)).filter((line) => line.startsWith('net.ipv6'));
+    const { pod, result, config } = await addPod(lab, node, onlyIPv4);
+    t.deepEqual(podIPs(result), ['10.244.1.2']);
+    await t.notThrowsAsync(ping(pod, '10.244.1.1'));
+    await t.notThrowsAsync(ping(node, '10.244.1.2'));
+    t.is((await call(node, 'CHECK', config, { netns: pod.path })).status, 0);
+    t.deepEqual(
+      (await settings(node)).filter((line) => line.startsWith('net.ipv6')),
+      before,
+    );
 
-  for (const more of [{}, onlyIPv6]) {
-    const other = await lab.pod();
-    const invocation = { netns: other.path, containerID: 'second' };
-    const error = failed(await call(node, 'ADD', configuration(lab, more), invocation));
+    for (const more of [{}, onlyIPv6]) {
+      const other = await lab.pod();
+      const invocation = { netns: other.path, containerID: 'second' };
+      const error = failed(await call(node, 'ADD', configuration(lab, more), invocation));
+      t.is(error.code, 7);
+      t.regex(error.msg, /IPv6 is asked for, and the host has it switched off: .*disable_ipv6 is 1/);
+      t.is((await node.links()).length, 1);
+    }
+    t.is((await call(node, 'DEL', config)).status, 0);
+    t.deepEqual(await storeTraces(join(lab.folder, 'data')), []);
+  },
+);
+
+test.serial(
+  'disable_ipv6 and an IPAM plugin that gives IPv6 all the same: an error that says so, and nothing left behind',
+  async (t) => {
+    await using lab = await openLab();
+    const [node, pod] = [await lab.node(), await lab.pod()];
+    await node.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
+    const dataDir = join(lab.folder, 'host-local');
+    const ranges = [[{ subnet: '10.9.0.0/24' }], [{ subnet: 'fd09::/64' }]];
+    const config = configuration(lab, { ipam: { type: 'host-local', dataDir, ranges }, podCIDRs: undefined });
+    const error = failed(await call(node, 'ADD', config, { netns: pod.path }));
     t.is(error.code, 7);
-    t.regex(error.msg, /IPv6 is asked for, and the host has it switched off: .*disable_ipv6 is 1/);
-    t.is((await node.links()).length, 1);
-  }
-  t.is((await call(node, 'DEL', config)).status, 0);
-  t.deepEqual(await storeTraces(join(lab.folder, 'data')), []);
-});
+    t.regex(error.msg, /IPv6 is asked for, and the host has it switched off/);
+    t.deepEqual(await node.links(), []);
+    t.deepEqual(
+      (await storeTraces(dataDir)).filter((file) => !file.endsWith('/lock')),
+      [],
+    );
+  },
+);
 
-test('disable_ipv6 and an IPAM plugin that gives IPv6 all the same: an error that says so, and nothing left behind', async (t) => {
-  await using lab = await openLab();
-  const [node, pod] = [await lab.node(), await lab.pod()];
-  await node.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
-  const dataDir = join(lab.folder, 'host-local');
-  const ranges = [[{ subnet: '10.9.0.0/24' }], [{ subnet: 'fd09::/64' }]];
-  const config = configuration(lab, { ipam: { type: 'host-local', dataDir, ranges }, podCIDRs: undefined });
-  const error = failed(await call(node, 'ADD', config, { netns: pod.path }));
-  t.is(error.code, 7);
-  t.regex(error.msg, /IPv6 is asked for, and the host has it switched off/);
-  t.deepEqual(await node.links(), []);
-  t.deepEqual(
-    (await storeTraces(dataDir)).filter((file) => !file.endsWith('/lock')),
-    [],
-  );
-});
-
-test('disable_ipv6 and PreferDualStack: the pod gets IPv4 and the operator a warning', async (t) => {
+test.serial('disable_ipv6 and PreferDualStack: the pod gets IPv4 and the operator a warning', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   await node.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
@@ -186,7 +195,7 @@ const defaults: [string, (node: Namespace, pod: Namespace) => Promise<unknown>][
 ];
 
 for (const [what, prepare] of defaults) {
-  test(`both families work although disable_ipv6 is the ${what}`, async (t) => {
+  test.serial(`both families work although disable_ipv6 is the ${what}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     await prepare(node, pod);
@@ -218,32 +227,35 @@ async function withoutIPv6(lab: Lab): Promise<{ executable: string; env: { PATH:
   return { executable: join(folder, 'plugin'), env: { PATH: `${folder}:${systemPath}` }, told };
 }
 
-test('a kernel without IPv6: IPv4 alone works without a word on IPv6; IPv6 asked for is an error that says so', async (t) => {
-  await using lab = await openLab();
-  const [node, pod] = [await lab.node(), await lab.pod()];
-  const { told, ...invocation } = await withoutIPv6(lab);
-  const config = configuration(lab, onlyIPv4);
-  const result = succeeded(await call(node, 'ADD', config, { ...invocation, netns: pod.path }));
-  t.deepEqual(podIPs(result), ['10.244.1.2']);
-  await t.notThrowsAsync(ping(pod, '10.244.1.1'));
-  const check = await call(
-    node,
-    'CHECK',
-    { ...config, prevResult: result },
-    { ...invocation, netns: pod.path },
-  );
-  t.is(check.status, 0, check.stdout);
-  t.is((await call(node, 'DEL', config, invocation)).status, 0);
-  t.notRegex(await readFile(told, 'utf8'), /addrgenmode|nodad|inet6|::|-6/);
+test.serial(
+  'a kernel without IPv6: IPv4 alone works without a word on IPv6; IPv6 asked for is an error that says so',
+  async (t) => {
+    await using lab = await openLab();
+    const [node, pod] = [await lab.node(), await lab.pod()];
+    const { told, ...invocation } = await withoutIPv6(lab);
+    const config = configuration(lab, onlyIPv4);
+    const result = succeeded(await call(node, 'ADD', config, { ...invocation, netns: pod.path }));
+    t.deepEqual(podIPs(result), ['10.244.1.2']);
+    await t.notThrowsAsync(ping(pod, '10.244.1.1'));
+    const check = await call(
+      node,
+      'CHECK',
+      { ...config, prevResult: result },
+      { ...invocation, netns: pod.path },
+    );
+    t.is(check.status, 0, check.stdout);
+    t.is((await call(node, 'DEL', config, invocation)).status, 0);
+    t.notRegex(await readFile(told, 'utf8'), /addrgenmode|nodad|inet6|::|-6/);
 
-  const error = failed(await call(node, 'ADD', configuration(lab), { ...invocation, netns: pod.path }));
-  t.is(error.code, 7);
-  t.regex(error.msg, /IPv6 is asked for, and .*: the kernel has none \(ipv6\.disable=1\)/);
-  t.deepEqual([await node.links(), await storeTraces(join(lab.folder, 'data'))], [[], []]);
-});
+    const error = failed(await call(node, 'ADD', configuration(lab), { ...invocation, netns: pod.path }));
+    t.is(error.code, 7);
+    t.regex(error.msg, /IPv6 is asked for, and .*: the kernel has none \(ipv6\.disable=1\)/);
+    t.deepEqual([await node.links(), await storeTraces(join(lab.folder, 'data'))], [[], []]);
+  },
+);
 
 for (const setting of ['arp_ignore=2', 'rp_filter=1', 'rp_filter=2']) {
-  test(`packets pass in both families on a host with ${setting}`, async (t) => {
+  test.serial(`packets pass in both families on a host with ${setting}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     for (const which of ['all', 'default'])
@@ -257,16 +269,19 @@ for (const setting of ['arp_ignore=2', 'rp_filter=1', 'rp_filter=2']) {
   });
 }
 
-test('a pod with IPv4 alone makes itself no IPv6 address, also on a link that is too small for any', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  for (const [containerID, mtu] of Object.entries({ usual: 1500, small: 1000 })) {
-    const { pod, result } = await addPod(lab, node, { ...onlyIPv4, mtu }, containerID);
-    t.is(await pod.run('ip', '-6', 'address', 'show', 'dev', 'eth0'), '');
-    t.is(await node.run('ip', '-6', 'address', 'show', 'dev', result.interfaces[0]?.name ?? ''), '');
-    await t.notThrowsAsync(ping(pod, '10.244.1.1'));
-  }
-});
+test.serial(
+  'a pod with IPv4 alone makes itself no IPv6 address, also on a link that is too small for any',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    for (const [containerID, mtu] of Object.entries({ usual: 1500, small: 1000 })) {
+      const { pod, result } = await addPod(lab, node, { ...onlyIPv4, mtu }, containerID);
+      t.is(await pod.run('ip', '-6', 'address', 'show', 'dev', 'eth0'), '');
+      t.is(await node.run('ip', '-6', 'address', 'show', 'dev', result.interfaces[0]?.name ?? ''), '');
+      await t.notThrowsAsync(ping(pod, '10.244.1.1'));
+    }
+  },
+);
 
 const families: [string, Config][] = [
   ['both families', {}],
@@ -284,7 +299,7 @@ async function configured(namespace: Namespace, link: string): Promise<string[]>
 
 for (const [what, more] of families) {
   for (const advertiser of ['host', 'pod'] as const) {
-    test(`nobody listens to router advertisements from the ${advertiser}: ${what}`, async (t) => {
+    test.serial(`nobody listens to router advertisements from the ${advertiser}: ${what}`, async (t) => {
       await using lab = await openLab();
       const node = await lab.node();
       const { pod, result } = await addPod(lab, node, more);

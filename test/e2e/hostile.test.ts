@@ -25,7 +25,7 @@ const variables: [string, (folder: string) => string][] = [
 ];
 
 for (const [name, value] of variables) {
-  test(`${name} in the runtime’s environment changes nothing`, async (t) => {
+  test.serial(`${name} in the runtime’s environment changes nothing`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     const folder = join(lab.folder, 'files');
@@ -39,13 +39,13 @@ for (const [name, value] of variables) {
   });
 }
 
-test('proxies of the runtime’s environment are not for us', async (t) => {
+test.serial('proxies of the runtime’s environment are not for us', async (t) => {
   await using lab = await openLab();
   const env = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'no proxy', HTTPS_PROXY: 'no proxy' };
   t.is((await call(await lab.node(), 'VERSION', '', { env })).status, 0);
 });
 
-test('a runtime without PATH has its commands found where they usually are', async (t) => {
+test.serial('a runtime without PATH has its commands found where they usually are', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const env = { PATH: undefined };
@@ -56,7 +56,7 @@ test('a runtime without PATH has its commands found where they usually are', asy
   }
 });
 
-test('an input larger than any configuration is refused', async (t) => {
+test.serial('an input larger than any configuration is refused', async (t) => {
   await using lab = await openLab();
   const input = JSON.stringify({ ...configuration(lab), dns: { domain: 'x'.repeat(5 * 1024 * 1024) } });
   const { path } = await lab.pod();
@@ -66,7 +66,7 @@ test('an input larger than any configuration is refused', async (t) => {
 });
 
 for (const ifname of ['-a', '$(id)', '`id`', ';id', '*', '-batch']) {
-  test(`an interface name is a name and nothing else: ${ifname}`, async (t) => {
+  test.serial(`an interface name is a name and nothing else: ${ifname}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     const before = [await kernelState(node), await kernelState(pod)];
@@ -78,27 +78,30 @@ for (const ifname of ['-a', '$(id)', '`id`', ';id', '*', '-batch']) {
   });
 }
 
-test('what symbolic links in the store point to is neither read as a lease, nor written, nor removed', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const network = join(dataDirOf(lab), 'pods');
-  const outside = join(lab.folder, 'outside');
-  await mkdir(network, { recursive: true });
-  await mkdir(outside);
-  await writeFile(join(outside, 'file'), '# precious');
-  const small = { podCIDRs: ['10.244.1.0/30', 'fd00:10:244:1::/64'] };
-  await symlink(join(outside, 'file'), join(network, '10.244.1.2'));
-  await symlink(outside, join(network, 'fd00:10:244:1::2'));
-  await symlink(join(outside, 'file'), join(network, 'last_reserved_ip.0'));
-  const { config } = await addPod(lab, node, small);
-  t.is((await call(node, 'DEL', config)).status, 0);
-  const list = { ...configuration(lab, small), cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
-  t.is((await call(node, 'GC', list)).status, 0);
-  t.is(await readFile(join(outside, 'file'), 'utf8'), '# precious');
-  t.deepEqual(await storeTraces(dataDirOf(lab)), []);
-});
+test.serial(
+  'what symbolic links in the store point to is neither read as a lease, nor written, nor removed',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const network = join(dataDirOf(lab), 'pods');
+    const outside = join(lab.folder, 'outside');
+    await mkdir(network, { recursive: true });
+    await mkdir(outside);
+    await writeFile(join(outside, 'file'), '# precious');
+    const small = { podCIDRs: ['10.244.1.0/30', 'fd00:10:244:1::/64'] };
+    await symlink(join(outside, 'file'), join(network, '10.244.1.2'));
+    await symlink(outside, join(network, 'fd00:10:244:1::2'));
+    await symlink(join(outside, 'file'), join(network, 'last_reserved_ip.0'));
+    const { config } = await addPod(lab, node, small);
+    t.is((await call(node, 'DEL', config)).status, 0);
+    const list = { ...configuration(lab, small), cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
+    t.is((await call(node, 'GC', list)).status, 0);
+    t.is(await readFile(join(outside, 'file'), 'utf8'), '# precious');
+    t.deepEqual(await storeTraces(dataDirOf(lab)), []);
+  },
+);
 
-test('leases of another user’s making do not lead out of the store', async (t) => {
+test.serial('leases of another user’s making do not lead out of the store', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const network = join(dataDirOf(lab), 'pods');

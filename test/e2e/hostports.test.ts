@@ -26,20 +26,23 @@ async function nodeAndWorld(lab: Lab): Promise<[Namespace, Namespace]> {
   return [node, await lab.outside(node)];
 }
 
-test('a host port is reached from everywhere, over TCP and UDP, and keeps the source of who asks', async (t) => {
-  await using lab = await openLab();
-  const [node, world] = await nodeAndWorld(lab);
-  const published = await addPod(lab, node, withPorts(...mapped(8080, '')), 'published');
-  const other = await addPod(lab, node, {}, 'other');
-  await using _ = await mirrorIn(published.pod, 80);
-  t.deepEqual(await look(world, nodeIPs, 8080), both(outside), 'from outside');
-  t.deepEqual(await look(other.pod, nodeIPs, 8080), both(podIPs(other.result)), 'from another pod');
-  t.deepEqual(await look(other.pod, gateways, 8080), both(podIPs(other.result)), 'by the gateways');
-  t.deepEqual(await look(node, nodeIPs, 8080), both(nodeIPs), 'from the node');
-  t.deepEqual(await look(node, ['127.0.0.1'], 8080), both(['10.244.1.1']), 'from the node’s loopback');
-  t.deepEqual(await look(published.pod, nodeIPs, 8080), both(gateways), 'from the pod itself');
-  t.deepEqual(await look(world, nodeIPs, 8081), both([null, null]), 'another port');
-});
+test.serial(
+  'a host port is reached from everywhere, over TCP and UDP, and keeps the source of who asks',
+  async (t) => {
+    await using lab = await openLab();
+    const [node, world] = await nodeAndWorld(lab);
+    const published = await addPod(lab, node, withPorts(...mapped(8080, '')), 'published');
+    const other = await addPod(lab, node, {}, 'other');
+    await using _ = await mirrorIn(published.pod, 80);
+    t.deepEqual(await look(world, nodeIPs, 8080), both(outside), 'from outside');
+    t.deepEqual(await look(other.pod, nodeIPs, 8080), both(podIPs(other.result)), 'from another pod');
+    t.deepEqual(await look(other.pod, gateways, 8080), both(podIPs(other.result)), 'by the gateways');
+    t.deepEqual(await look(node, nodeIPs, 8080), both(nodeIPs), 'from the node');
+    t.deepEqual(await look(node, ['127.0.0.1'], 8080), both(['10.244.1.1']), 'from the node’s loopback');
+    t.deepEqual(await look(published.pod, nodeIPs, 8080), both(gateways), 'from the pod itself');
+    t.deepEqual(await look(world, nodeIPs, 8081), both([null, null]), 'another port');
+  },
+);
 
 /** Where a mapping is reached, of: the node's usual addresses, a second IPv4 address of it, and its loopback. */
 const variants: [string, string | undefined | null, boolean[]][] = [
@@ -53,7 +56,7 @@ const variants: [string, string | undefined | null, boolean[]][] = [
 ];
 
 for (const [what, hostIP, reached] of variants) {
-  test(`where a host port is reached when hostIP is ${what}`, async (t) => {
+  test.serial(`where a host port is reached when hostIP is ${what}`, async (t) => {
     await using lab = await openLab();
     const [node] = await nodeAndWorld(lab);
     await node.run('ip', 'address', 'add', '192.0.2.11/24', 'dev', 'uplink');
@@ -68,7 +71,7 @@ for (const [what, hostIP, reached] of variants) {
   });
 }
 
-test('a port of one address goes before the same port of all', async (t) => {
+test.serial('a port of one address goes before the same port of all', async (t) => {
   await using lab = await openLab();
   const [node, world] = await nodeAndWorld(lab);
   await node.run('ip', 'address', 'add', '192.0.2.11/24', 'dev', 'uplink');
@@ -78,40 +81,43 @@ test('a port of one address goes before the same port of all', async (t) => {
   t.deepEqual(await look(world, ['192.0.2.10', '192.0.2.11'], 8080), both(['192.0.2.1', null]));
 });
 
-test('a host port in use is an error that names it and its holder, and leaves nothing behind', async (t) => {
-  await using lab = await openLab();
-  const [node, world] = await nodeAndWorld(lab);
-  const [holder, pod] = [await lab.pod(), await lab.pod()];
-  const config = configuration(lab, withPorts(...mapped(8080), ...mapped(9090, '192.0.2.10')));
-  const env = { CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0' };
-  succeeded(await call(node, 'ADD', config, { netns: holder.path, containerID: 'holder', env }));
-  const [state, store] = [await kernelState(node), await storeTraces(dataDirOf(lab))];
-  for (const [mapping, named] of [
-    [mapped(8080), '*:8080/tcp'],
-    [mapped(8080, '::').slice(1), '*:8080/udp'],
-    [[...mapped(7070), ...mapped(9090, '192.0.2.10')], '192.0.2.10:9090/tcp'],
-  ] as const) {
-    const asked = configuration(lab, {
-      ...withPorts(...mapping),
-      name: 'others',
-      podCIDRs: ['10.9.0.0/24', 'fd09::/64'],
-    });
-    const error = failed(await call(node, 'ADD', asked, { netns: pod.path, containerID: 'second' }));
-    t.is(error.code, 101);
-    t.true(error.msg.includes(`host port ${named} is in use by `), error.msg);
-    t.true(error.msg.endsWith('of default/web-0 (container holder, interface eth0)'), error.msg);
-    t.is(await kernelState(node), state);
-    t.deepEqual(await leases(dataDirOf(lab), 'others'), []);
-    t.deepEqual(
-      await storeTraces(dataDirOf(lab)).then((files) => files.filter((file) => file.includes('/pods/'))),
-      store.filter((file) => file.includes('/pods/')),
-    );
-  }
-  await using _ = await mirrorIn(holder, 80);
-  t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
-  const free = configuration(lab, withPorts(...mapped(9090, '192.0.2.11')));
-  succeeded(await call(node, 'ADD', free, { netns: pod.path, containerID: 'second' }));
-});
+test.serial(
+  'a host port in use is an error that names it and its holder, and leaves nothing behind',
+  async (t) => {
+    await using lab = await openLab();
+    const [node, world] = await nodeAndWorld(lab);
+    const [holder, pod] = [await lab.pod(), await lab.pod()];
+    const config = configuration(lab, withPorts(...mapped(8080), ...mapped(9090, '192.0.2.10')));
+    const env = { CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0' };
+    succeeded(await call(node, 'ADD', config, { netns: holder.path, containerID: 'holder', env }));
+    const [state, store] = [await kernelState(node), await storeTraces(dataDirOf(lab))];
+    for (const [mapping, named] of [
+      [mapped(8080), '*:8080/tcp'],
+      [mapped(8080, '::').slice(1), '*:8080/udp'],
+      [[...mapped(7070), ...mapped(9090, '192.0.2.10')], '192.0.2.10:9090/tcp'],
+    ] as const) {
+      const asked = configuration(lab, {
+        ...withPorts(...mapping),
+        name: 'others',
+        podCIDRs: ['10.9.0.0/24', 'fd09::/64'],
+      });
+      const error = failed(await call(node, 'ADD', asked, { netns: pod.path, containerID: 'second' }));
+      t.is(error.code, 101);
+      t.true(error.msg.includes(`host port ${named} is in use by `), error.msg);
+      t.true(error.msg.endsWith('of default/web-0 (container holder, interface eth0)'), error.msg);
+      t.is(await kernelState(node), state);
+      t.deepEqual(await leases(dataDirOf(lab), 'others'), []);
+      t.deepEqual(
+        await storeTraces(dataDirOf(lab)).then((files) => files.filter((file) => file.includes('/pods/'))),
+        store.filter((file) => file.includes('/pods/')),
+      );
+    }
+    await using _ = await mirrorIn(holder, 80);
+    t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
+    const free = configuration(lab, withPorts(...mapped(9090, '192.0.2.11')));
+    succeeded(await call(node, 'ADD', free, { netns: pod.path, containerID: 'second' }));
+  },
+);
 
 for (const [what, config, message] of [
   [
@@ -126,7 +132,7 @@ for (const [what, config, message] of [
   ],
   ['a port that is none', withPorts(...mapped(65536)), /portMappings\[0\]\.hostPort must be a port/],
 ] as const) {
-  test(`an error, and nothing left behind: ${what}`, async (t) => {
+  test.serial(`an error, and nothing left behind: ${what}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     const error = failed(await call(node, 'ADD', configuration(lab, config), { netns: pod.path }));
@@ -138,41 +144,47 @@ for (const [what, config, message] of [
   });
 }
 
-test('mappings without a host port are no mappings; the rules for SCTP are there though the kernel may lack it', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  await addPod(
-    lab,
-    node,
-    withPorts(
-      { containerPort: 80 },
-      { hostPort: 0, containerPort: 81 },
-      { hostPort: 5000, containerPort: 5001, protocol: 'SCTP' },
-    ),
-  );
-  const ports = await node.run('nft', 'list', 'map', 'inet', 'dualstack', 'ports_ipv4');
-  t.deepEqual(ports.match(/elements = .*/g), ['elements = { sctp . 5000 : 10.244.1.2 . 5001 }']);
-});
+test.serial(
+  'mappings without a host port are no mappings; the rules for SCTP are there though the kernel may lack it',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    await addPod(
+      lab,
+      node,
+      withPorts(
+        { containerPort: 80 },
+        { hostPort: 0, containerPort: 81 },
+        { hostPort: 5000, containerPort: 5001, protocol: 'SCTP' },
+      ),
+    );
+    const ports = await node.run('nft', 'list', 'map', 'inet', 'dualstack', 'ports_ipv4');
+    t.deepEqual(ports.match(/elements = .*/g), ['elements = { sctp . 5000 : 10.244.1.2 . 5001 }']);
+  },
+);
 
-test('a thousand host ports: the rules stay, the last port is reached, and all go again', async (t) => {
-  await using lab = await openLab();
-  const [node, world] = await nodeAndWorld(lab);
-  await addPod(lab, node, {}, 'first');
-  const rules = () => node.run('nft', '-t', 'list', 'table', 'inet', 'dualstack');
-  const [state, before] = [await kernelState(node), await rules()];
-  const mappings = Array.from({ length: 500 }, (_, index) => mapped(10_000 + index)).flat();
-  const { pod, config } = await addPod(lab, node, withPorts(...mappings), 'many');
-  const more = await addPod(lab, node, withPorts(...mapped(20_000)), 'more');
-  t.is(await rules(), before);
-  {
-    await using _ = await mirrorIn(pod, 80);
-    t.deepEqual(await look(world, nodeIPs, 10_499), both(outside));
-  }
-  for (const containerID of ['many', 'more'])
-    t.is((await call(node, 'DEL', config, { containerID })).status, 0);
-  t.deepEqual(await more.pod.links(), []);
-  t.is(await kernelState(node), state);
-});
+test.serial(
+  'a thousand host ports: the rules stay, the last port is reached, and all go again',
+  async (t) => {
+    await using lab = await openLab();
+    const [node, world] = await nodeAndWorld(lab);
+    await addPod(lab, node, {}, 'first');
+    const rules = () => node.run('nft', '-t', 'list', 'table', 'inet', 'dualstack');
+    const [state, before] = [await kernelState(node), await rules()];
+    const mappings = Array.from({ length: 500 }, (_, index) => mapped(10_000 + index)).flat();
+    const { pod, config } = await addPod(lab, node, withPorts(...mappings), 'many');
+    const more = await addPod(lab, node, withPorts(...mapped(20_000)), 'more');
+    t.is(await rules(), before);
+    {
+      await using _ = await mirrorIn(pod, 80);
+      t.deepEqual(await look(world, nodeIPs, 10_499), both(outside));
+    }
+    for (const containerID of ['many', 'more'])
+      t.is((await call(node, 'DEL', config, { containerID })).status, 0);
+    t.deepEqual(await more.pod.links(), []);
+    t.is(await kernelState(node), state);
+  },
+);
 
 async function udpGoesToNextPod(t: ExecutionContext, lab: Lab, env: Record<string, string> = {}) {
   const [node, world] = await nodeAndWorld(lab);
@@ -192,45 +204,54 @@ async function udpGoesToNextPod(t: ExecutionContext, lab: Lab, env: Record<strin
   return { stderr, answers };
 }
 
-test('UDP of a known connection goes on to the next pod that has the port', async (t) => {
+test.serial('UDP of a known connection goes on to the next pod that has the port', async (t) => {
   await using lab = await openLab();
   const { stderr, answers } = await udpGoesToNextPod(t, lab);
   t.is(stderr, '');
   t.deepEqual(answers, outside);
 });
 
-test('without conntrack DEL succeeds, and says that known connections go on to the pod that is gone', async (t) => {
-  await using lab = await openLab();
-  await mkdir(join(lab.folder, 'bin'));
-  for (const name of ['ip', 'nft']) await symlink(`/usr/sbin/${name}`, join(lab.folder, 'bin', name));
-  const { stderr, answers } = await udpGoesToNextPod(t, lab, { PATH: join(lab.folder, 'bin') });
-  t.regex(stderr, /conntrack: no such command.*packets of known connections may go on to a pod that is gone/);
-  t.deepEqual(answers, ['', '']);
-});
+test.serial(
+  'without conntrack DEL succeeds, and says that known connections go on to the pod that is gone',
+  async (t) => {
+    await using lab = await openLab();
+    await mkdir(join(lab.folder, 'bin'));
+    for (const name of ['ip', 'nft']) await symlink(`/usr/sbin/${name}`, join(lab.folder, 'bin', name));
+    const { stderr, answers } = await udpGoesToNextPod(t, lab, { PATH: join(lab.folder, 'bin') });
+    t.regex(
+      stderr,
+      /conntrack: no such command.*packets of known connections may go on to a pod that is gone/,
+    );
+    t.deepEqual(answers, ['', '']);
+  },
+);
 
-test('a pod that starts anew has the port of its predecessor that is dead, though no DEL came', async (t) => {
-  await using lab = await openLab();
-  const [node, world] = await nodeAndWorld(lab);
-  {
-    await using doomed = await openLab();
-    const { path } = await doomed.pod();
-    const config = configuration(lab, withPorts(...mapped(8080), ...mapped(8081)));
-    succeeded(await call(node, 'ADD', config, { netns: path, containerID: 'dead' }));
-    const taken = await call(node, 'ADD', config, { netns: (await lab.pod()).path, containerID: 'early' });
-    t.is(failed(taken).code, 101);
-  }
-  await until('the end of the pod', async () => {
-    if ((await node.links()).length > 1) throw new Error('it is there');
-  });
-  const { pod, config } = await addPod(lab, node, withPorts(...mapped(8080), ...mapped(8081)), 'anew');
-  await using _ = await mirrorIn(pod, 80);
-  t.deepEqual(await look(world, nodeIPs, 8081), both(outside));
-  const late = await call(node, 'DEL', config, { containerID: 'dead' });
-  t.is(late.status, 0);
-  t.deepEqual(await look(world, nodeIPs, 8081), both(outside));
-});
+test.serial(
+  'a pod that starts anew has the port of its predecessor that is dead, though no DEL came',
+  async (t) => {
+    await using lab = await openLab();
+    const [node, world] = await nodeAndWorld(lab);
+    {
+      await using doomed = await openLab();
+      const { path } = await doomed.pod();
+      const config = configuration(lab, withPorts(...mapped(8080), ...mapped(8081)));
+      succeeded(await call(node, 'ADD', config, { netns: path, containerID: 'dead' }));
+      const taken = await call(node, 'ADD', config, { netns: (await lab.pod()).path, containerID: 'early' });
+      t.is(failed(taken).code, 101);
+    }
+    await until('the end of the pod', async () => {
+      if ((await node.links()).length > 1) throw new Error('it is there');
+    });
+    const { pod, config } = await addPod(lab, node, withPorts(...mapped(8080), ...mapped(8081)), 'anew');
+    await using _ = await mirrorIn(pod, 80);
+    t.deepEqual(await look(world, nodeIPs, 8081), both(outside));
+    const late = await call(node, 'DEL', config, { containerID: 'dead' });
+    t.is(late.status, 0);
+    t.deepEqual(await look(world, nodeIPs, 8081), both(outside));
+  },
+);
 
-test('an address that is reused before a late DEL of its former owner keeps its ports', async (t) => {
+test.serial('an address that is reused before a late DEL of its former owner keeps its ports', async (t) => {
   await using lab = await openLab();
   const [node, world] = await nodeAndWorld(lab);
   const former = await addPod(lab, node, withPorts(...mapped(8080), ...mapped(7070)), 'former');
@@ -246,7 +267,7 @@ test('an address that is reused before a late DEL of its former owner keeps its 
   t.is((await call(node, 'CHECK', config, { netns: pod.path, containerID: 'later' })).status, 0);
 });
 
-test('the dead of an exhausted pool leave no host ports behind', async (t) => {
+test.serial('the dead of an exhausted pool leave no host ports behind', async (t) => {
   await using lab = await openLab();
   const [node, world] = await nodeAndWorld(lab);
   const tiny = { podCIDRs: ['10.244.1.0/30', 'fd00:10:244:1::/64'] };
@@ -265,26 +286,29 @@ test('the dead of an exhausted pool leave no host ports behind', async (t) => {
   t.notRegex(await node.run('nft', 'list', 'table', 'inet', 'dualstack'), /8080/);
 });
 
-test('route_localnet is on for host ends with IPv4 host ports alone, and never when sysctls is false', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  for (const key of ['ipv4.ip_forward', 'ipv6.conf.all.forwarding'])
-    await node.run('sysctl', '-qw', `net.${key}=1`);
-  const cases: [string, Config, string][] = [
-    ['none', {}, '0'],
-    ['ports', withPorts(...mapped(1)), '1'],
-    ['ipv6', withPorts(...mapped(2, '::')), '0'],
-    ['untouched', { ...withPorts(...mapped(3)), sysctls: false }, '0'],
-  ];
-  for (const [containerID, config, expected] of cases) {
-    const { result } = await addPod(lab, node, config, containerID);
-    const path = `/proc/sys/net/ipv4/conf/${result.interfaces[0]?.name}/route_localnet`;
-    t.is(await node.run('cat', path), expected, containerID);
-  }
-  t.is(await node.run('cat', '/proc/sys/net/ipv4/conf/all/route_localnet'), '0');
-});
+test.serial(
+  'route_localnet is on for host ends with IPv4 host ports alone, and never when sysctls is false',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    for (const key of ['ipv4.ip_forward', 'ipv6.conf.all.forwarding'])
+      await node.run('sysctl', '-qw', `net.${key}=1`);
+    const cases: [string, Config, string][] = [
+      ['none', {}, '0'],
+      ['ports', withPorts(...mapped(1)), '1'],
+      ['ipv6', withPorts(...mapped(2, '::')), '0'],
+      ['untouched', { ...withPorts(...mapped(3)), sysctls: false }, '0'],
+    ];
+    for (const [containerID, config, expected] of cases) {
+      const { result } = await addPod(lab, node, config, containerID);
+      const path = `/proc/sys/net/ipv4/conf/${result.interfaces[0]?.name}/route_localnet`;
+      t.is(await node.run('cat', path), expected, containerID);
+    }
+    t.is(await node.run('cat', '/proc/sys/net/ipv4/conf/all/route_localnet'), '0');
+  },
+);
 
-test('what nft is needed for fails without it; what it is not needed for does not', async (t) => {
+test.serial('what nft is needed for fails without it; what it is not needed for does not', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   await mkdir(join(lab.folder, 'bin'));

@@ -17,7 +17,7 @@ async function pluginIn(lab: Lab, name = '10-dualstack.conflist'): Promise<Recor
   return list.plugins[0];
 }
 
-test('init writes a conflist that a pod can be added with', async (t) => {
+test.serial('init writes a conflist that a pod can be added with', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   const { status, stdout } = await tool(node, words(lab, '--pod-cidr', cidrs, '--node-ip', '2001:db8::10'));
@@ -33,7 +33,7 @@ test('init writes a conflist that a pod can be added with', async (t) => {
   );
 });
 
-test('init takes lists with commas and flags again and again', async (t) => {
+test.serial('init takes lists with commas and flags again and again', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const more = ['--pod-cidr', '10.244.1.0/24', '--pod-cidr', 'fd00:10:244:1::/64', '--mtu', '1400'];
@@ -54,7 +54,7 @@ const nodeObject = {
   },
 };
 
-test('init reads a Node object from its standard input, or from a file', async (t) => {
+test.serial('init reads a Node object from its standard input, or from a file', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   t.is((await tool(node, words(lab, '-'), { input: JSON.stringify(nodeObject) })).status, 0);
@@ -67,7 +67,7 @@ test('init reads a Node object from its standard input, or from a file', async (
   t.like(await pluginIn(lab, '20-other.conflist'), { ...wanted, nodeIPs: ['2001:db8::10'] });
 });
 
-test('init --dry-run prints the conflist and writes nothing', async (t) => {
+test.serial('init --dry-run prints the conflist and writes nothing', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { stdout } = await tool(node, words(lab, '--pod-cidr', cidrs, '--dry-run'));
@@ -75,7 +75,7 @@ test('init --dry-run prints the conflist and writes nothing', async (t) => {
   await t.throwsAsync(readdir(confDirOf(lab)), { code: 'ENOENT' });
 });
 
-test('init keeps what was there of ours, and does nothing twice', async (t) => {
+test.serial('init keeps what was there of ours, and does nothing twice', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab, {}, '05-old.conflist');
@@ -87,7 +87,7 @@ test('init keeps what was there of ours, and does nothing twice', async (t) => {
   t.is(await readFile(join(confDirOf(lab), '05-old.conflist.bak'), 'utf8'), old);
 });
 
-test("init leaves others' files alone, and says which of them the runtime prefers", async (t) => {
+test.serial("init leaves others' files alone, and says which of them the runtime prefers", async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const other = { cniVersion: '1.0.0', name: 'other', plugins: [{ type: 'bridge' }] };
@@ -129,7 +129,7 @@ const refusals: [string, string[], string, RegExp][] = [
 ];
 
 for (const [what, more, input, expected] of refusals) {
-  test(`init refuses ${what}, and writes nothing`, async (t) => {
+  test.serial(`init refuses ${what}, and writes nothing`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const { status, stdout, stderr } = await tool(node, words(lab, ...more), { input });
@@ -140,7 +140,7 @@ for (const [what, more, input, expected] of refusals) {
   });
 }
 
-test('init that cannot write says so: what failed, and why', async (t) => {
+test.serial('init that cannot write says so: what failed, and why', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeFile(join(lab.folder, 'file'), '');

@@ -11,34 +11,40 @@ function version(path: string) {
   return execa(path, [], { env: { CNI_COMMAND: 'VERSION' }, input: '' });
 }
 
-test('install puts the executable, and on demand its second name, where the runtime looks', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const folder = join(lab.folder, 'opt/cni/bin');
-  const { status, stdout } = await tool(node, ['install', '--bin-dir', folder, '--ipam']);
-  t.is(status, 0);
-  t.is(stdout, `installed ${folder}/dualstack\ninstalled ${folder}/dualstack-ipam`);
-  t.deepEqual(await readdir(folder), ['dualstack', 'dualstack-ipam']);
-  t.is((await stat(join(folder, 'dualstack'))).mode & 0o777, 0o755);
-  t.is(await readlink(join(folder, 'dualstack-ipam')), 'dualstack');
-  t.regex((await version(join(folder, 'dualstack'))).stdout, /"supportedVersions"/);
-});
+test.serial(
+  'install puts the executable, and on demand its second name, where the runtime looks',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const folder = join(lab.folder, 'opt/cni/bin');
+    const { status, stdout } = await tool(node, ['install', '--bin-dir', folder, '--ipam']);
+    t.is(status, 0);
+    t.is(stdout, `installed ${folder}/dualstack\ninstalled ${folder}/dualstack-ipam`);
+    t.deepEqual(await readdir(folder), ['dualstack', 'dualstack-ipam']);
+    t.is((await stat(join(folder, 'dualstack'))).mode & 0o777, 0o755);
+    t.is(await readlink(join(folder, 'dualstack-ipam')), 'dualstack');
+    t.regex((await version(join(folder, 'dualstack'))).stdout, /"supportedVersions"/);
+  },
+);
 
-test('install replaces one that is running: that one goes on, the next call is the new one', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const path = join(lab.folder, 'dualstack');
-  await tool(node, ['install', '--bin-dir', lab.folder]);
-  const running = execa(path, [], { env: { CNI_COMMAND: 'VERSION' }, stdin: 'pipe' });
-  const before = (await stat(path)).ino;
-  t.is((await tool(node, ['install', '--bin-dir', lab.folder])).status, 0);
-  t.not((await stat(path)).ino, before);
-  running.stdin.end();
-  t.regex((await running).stdout, /"supportedVersions"/);
-  t.true((await readFile(path)).equals(await readFile(executable)));
-});
+test.serial(
+  'install replaces one that is running: that one goes on, the next call is the new one',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const path = join(lab.folder, 'dualstack');
+    await tool(node, ['install', '--bin-dir', lab.folder]);
+    const running = execa(path, [], { env: { CNI_COMMAND: 'VERSION' }, stdin: 'pipe' });
+    const before = (await stat(path)).ino;
+    t.is((await tool(node, ['install', '--bin-dir', lab.folder])).status, 0);
+    t.not((await stat(path)).ino, before);
+    running.stdin.end();
+    t.regex((await running).stdout, /"supportedVersions"/);
+    t.true((await readFile(path)).equals(await readFile(executable)));
+  },
+);
 
-test('install from where it is installed changes nothing', async (t) => {
+test.serial('install from where it is installed changes nothing', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const path = join(lab.folder, 'dualstack');
@@ -48,7 +54,7 @@ test('install from where it is installed changes nothing', async (t) => {
   t.is((await stat(path)).ino, before);
 });
 
-test('install into what is no folder says so', async (t) => {
+test.serial('install into what is no folder says so', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeFile(join(lab.folder, 'file'), '');

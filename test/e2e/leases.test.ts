@@ -36,7 +36,7 @@ function problems(network: Network | undefined): string[] {
   return (network?.leases ?? []).flatMap((lease) => lease.problems.map(({ kind }) => kind));
 }
 
-test('leases shows who has which addresses, by pod, and how full the pools are', async (t) => {
+test.serial('leases shows who has which addresses, by pod, and how full the pools are', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab);
@@ -64,27 +64,30 @@ test('leases shows who has which addresses, by pod, and how full the pools are',
   );
 });
 
-test('leases in a pipe is one record of tabs for each, of the network that was asked for', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  await writeConflist(lab);
-  await addPod(lab, node, {}, 'one');
-  await addPod(lab, node, {}, 'two');
-  await addPod(lab, node, { name: 'others', podCIDRs: ['10.245.0.0/24', 'fd01::/64'] }, 'three');
-  const { stdout, status } = await tool(node, [
-    'leases',
-    '--conf-dir',
-    confDirOf(lab),
-    '--network',
-    'others',
-  ]);
-  t.is(status, 0);
-  const fields = stdout.split('\n').map((line) => line.split('\t'));
-  t.is(fields.length, 1);
-  t.deepEqual(fields[0]?.slice(0, 5), ['others', '-', 'three', 'eth0', '10.245.0.2,fd01::2']);
-});
+test.serial(
+  'leases in a pipe is one record of tabs for each, of the network that was asked for',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    await writeConflist(lab);
+    await addPod(lab, node, {}, 'one');
+    await addPod(lab, node, {}, 'two');
+    await addPod(lab, node, { name: 'others', podCIDRs: ['10.245.0.0/24', 'fd01::/64'] }, 'three');
+    const { stdout, status } = await tool(node, [
+      'leases',
+      '--conf-dir',
+      confDirOf(lab),
+      '--network',
+      'others',
+    ]);
+    t.is(status, 0);
+    const fields = stdout.split('\n').map((line) => line.split('\t'));
+    t.is(fields.length, 1);
+    t.deepEqual(fields[0]?.slice(0, 5), ['others', '-', 'three', 'eth0', '10.245.0.2,fd01::2']);
+  },
+);
 
-test('leases names an unknown network, and the nearest one', async (t) => {
+test.serial('leases names an unknown network, and the nearest one', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab);
@@ -93,7 +96,7 @@ test('leases names an unknown network, and the nearest one', async (t) => {
   t.regex(stderr, /there is no network pod: did you mean pods\?/);
 });
 
-test('leases says when the interface, then the namespace, is gone', async (t) => {
+test.serial('leases says when the interface, then the namespace, is gone', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab);
@@ -112,7 +115,7 @@ test('leases says when the interface, then the namespace, is gone', async (t) =>
   });
 });
 
-test('leases says when a family is missing, and when one is there twice', async (t) => {
+test.serial('leases says when a family is missing, and when one is there twice', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab);
@@ -125,7 +128,7 @@ test('leases says when a family is missing, and when one is there twice', async 
   t.deepEqual(problems(await ofLab(lab, node)), ['duplicate']);
 });
 
-test('leases says when another network has leased the same address', async (t) => {
+test.serial('leases says when another network has leased the same address', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab);
@@ -137,7 +140,7 @@ test('leases says when another network has leased the same address', async (t) =
   t.regex(network?.leases[0]?.problems[0]?.text ?? '', /network rival has leased it, too/);
 });
 
-test('leases shows files that are no lease, and leases that an old host-local wrote', async (t) => {
+test.serial('leases shows files that are no lease, and leases that an old host-local wrote', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab);

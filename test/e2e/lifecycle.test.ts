@@ -25,27 +25,30 @@ const orders: [string, Config, string[]][] = [
 ];
 
 for (const [what, more, expected] of orders) {
-  test(`the order of ${what} is the order of the podIPs`, async (t) => {
+  test.serial(`the order of ${what} is the order of the podIPs`, async (t) => {
     await using lab = await openLab();
     const { result } = await addPod(lab, await lab.node(), more);
     t.deepEqual(podIPs(result), expected);
   });
 }
 
-test('after DEL the kernel and the store are as before, and DEL succeeds again without a namespace', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const before = await kernelState(node);
-  const { config, pod } = await addPod(lab, node);
-  for (const netns of [pod.path, '', '/run/netns/gone']) {
-    t.is((await call(node, 'DEL', config, { netns })).status, 0);
-    t.is(await kernelState(node), before);
-    t.deepEqual(await storeTraces(join(lab.folder, 'data')), []);
-    t.deepEqual(await pod.links(), []);
-  }
-});
+test.serial(
+  'after DEL the kernel and the store are as before, and DEL succeeds again without a namespace',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const before = await kernelState(node);
+    const { config, pod } = await addPod(lab, node);
+    for (const netns of [pod.path, '', '/run/netns/gone']) {
+      t.is((await call(node, 'DEL', config, { netns })).status, 0);
+      t.is(await kernelState(node), before);
+      t.deepEqual(await storeTraces(join(lab.folder, 'data')), []);
+      t.deepEqual(await pod.links(), []);
+    }
+  },
+);
 
-test('DEL needs neither podCIDRs, nor prevResult, nor a configuration that is right', async (t) => {
+test.serial('DEL needs neither podCIDRs, nor prevResult, nor a configuration that is right', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { config } = await addPod(lab, node);
@@ -115,7 +118,7 @@ const damages: [
 ];
 
 for (const [what, damage, message] of damages) {
-  test(`CHECK names what is missing: ${what}`, async (t) => {
+  test.serial(`CHECK names what is missing: ${what}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     const added = await addPod(lab, node);
@@ -129,7 +132,7 @@ for (const [what, damage, message] of damages) {
   });
 }
 
-test('a second ADD of the same attachment is an error, and leaves the first alone', async (t) => {
+test.serial('a second ADD of the same attachment is an error, and leaves the first alone', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { config, pod, result } = await addPod(lab, node);

@@ -26,7 +26,7 @@ async function lines(lab: Lab): Promise<Line[]> {
     .map((line) => JSON.parse(line));
 }
 
-test('each call leaves a line that says what happened, and how long each step took', async (t) => {
+test.serial('each call leaves a line that says what happened, and how long each step took', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   const config = configuration(lab, { logFile: logOf(lab) });
@@ -59,7 +59,7 @@ test('each call leaves a line that says what happened, and how long each step to
   t.true(steps.some(({ step }) => step === 'ip in the pod'));
 });
 
-test('a log that cannot be written never fails a pod', async (t) => {
+test.serial('a log that cannot be written never fails a pod', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   await mkdir(join(lab.folder, 'folder'));
@@ -76,7 +76,7 @@ test('a log that cannot be written never fails a pod', async (t) => {
   }
 });
 
-test('calls at the same time do not mix their lines', async (t) => {
+test.serial('calls at the same time do not mix their lines', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const config = configuration(lab, { logFile: logOf(lab) });

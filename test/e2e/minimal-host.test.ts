@@ -59,7 +59,7 @@ async function call(machine: Machine, root: string, verb: string, prevResult?: R
   throw new Error(`${verb}: ${(JSON.parse(stdout || '{}') as Partial<CniError>).msg ?? stderr}`);
 }
 
-test('the executable does its work on a minimal host, which has no Node.js', async (t) => {
+test.serial('the executable does its work on a minimal host, which has no Node.js', async (t) => {
   const machine = await startMachine();
   t.teardown(machine.stop);
   const root = await enterMinimalHost(machine);

@@ -52,23 +52,26 @@ const damages: [string, string[], RegExp][] = [
 ];
 
 for (const [what, command, message] of damages) {
-  test(`CHECK names it, the next ADD mends it, and running pods have their ports again: ${what}`, async (t) => {
-    await using lab = await openLab();
-    const node = await lab.node();
-    const world = await lab.outside(node);
-    const running = await addPod(lab, node, published, 'running');
-    const right = await node.run('nft', '--terse', 'list', 'table', ...table);
-    t.deepEqual(await check(node, running), { status: 0, stdout: '', stderr: '' });
-    await node.run('nft', ...command);
-    const error = failed(await check(node, running));
-    t.is(error.code, 103);
-    t.regex(error.msg, message);
-    const next = await addPod(lab, node, {}, 'next');
-    t.is(await node.run('nft', '--terse', 'list', 'table', ...table), right);
-    for (const added of [running, next]) t.is((await check(node, added)).status, 0);
-    await using _ = await mirrorIn(running.pod, 80);
-    t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
-  });
+  test.serial(
+    `CHECK names it, the next ADD mends it, and running pods have their ports again: ${what}`,
+    async (t) => {
+      await using lab = await openLab();
+      const node = await lab.node();
+      const world = await lab.outside(node);
+      const running = await addPod(lab, node, published, 'running');
+      const right = await node.run('nft', '--terse', 'list', 'table', ...table);
+      t.deepEqual(await check(node, running), { status: 0, stdout: '', stderr: '' });
+      await node.run('nft', ...command);
+      const error = failed(await check(node, running));
+      t.is(error.code, 103);
+      t.regex(error.msg, message);
+      const next = await addPod(lab, node, {}, 'next');
+      t.is(await node.run('nft', '--terse', 'list', 'table', ...table), right);
+      for (const added of [running, next]) t.is((await check(node, added)).status, 0);
+      await using _ = await mirrorIn(running.pod, 80);
+      t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
+    },
+  );
 }
 
 const elements: [string, string, RegExp][] = [
@@ -83,24 +86,27 @@ const elements: [string, string, RegExp][] = [
   ['hairpins', '"LINK" . "LINK"', /way of LINK to its own host ports is missing/],
 ];
 
-test('CHECK names each element that is missing, and the next ADD of another pod brings it back', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const added = await addPod(lab, node, published);
-  await addPod(lab, node, {}, 'beside');
-  const [host, pod] = added.result.interfaces;
-  const filled = (text: string) =>
-    text.replaceAll('LINK', host?.name ?? '').replaceAll('MAC', pod?.mac ?? '');
-  for (const [set, key, message] of elements) {
-    const element = [...table, set, '{', filled(key), '}'];
-    await node.run('nft', 'delete', 'element', ...element);
-    t.regex(failed(await check(node, added)).msg, new RegExp(filled(message.source)));
-    await addPod(lab, node, {}, `after-${set}`);
-    t.is((await check(node, added)).status, 0, set);
-  }
-});
+test.serial(
+  'CHECK names each element that is missing, and the next ADD of another pod brings it back',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const added = await addPod(lab, node, published);
+    await addPod(lab, node, {}, 'beside');
+    const [host, pod] = added.result.interfaces;
+    const filled = (text: string) =>
+      text.replaceAll('LINK', host?.name ?? '').replaceAll('MAC', pod?.mac ?? '');
+    for (const [set, key, message] of elements) {
+      const element = [...table, set, '{', filled(key), '}'];
+      await node.run('nft', 'delete', 'element', ...element);
+      t.regex(failed(await check(node, added)).msg, new RegExp(filled(message.source)));
+      await addPod(lab, node, {}, `after-${set}`);
+      t.is((await check(node, added)).status, 0, set);
+    }
+  },
+);
 
-test('a host port that leads to somebody else is named, and set right by the next ADD', async (t) => {
+test.serial('a host port that leads to somebody else is named, and set right by the next ADD', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const added = await addPod(lab, node, published);
@@ -111,7 +117,7 @@ test('a host port that leads to somebody else is named, and set right by the nex
   t.is((await check(node, added)).status, 0);
 });
 
-test('an ADD that meets a lost table takes no host port from a pod that is running', async (t) => {
+test.serial('an ADD that meets a lost table takes no host port from a pod that is running', async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   const running = await addPod(lab, node, published, 'running');
@@ -122,7 +128,7 @@ test('an ADD that meets a lost table takes no host port from a pod that is runni
   t.is((await check(node, running)).status, 0);
 });
 
-test('the table is left alone when it is as it should be: no rule is written again', async (t) => {
+test.serial('the table is left alone when it is as it should be: no rule is written again', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await addPod(lab, node, published, 'first');
@@ -133,7 +139,7 @@ test('the table is left alone when it is as it should be: no rule is written aga
   t.is(await rules(node), before);
 });
 
-test('a changed configuration changes the chain of its network, and of no other', async (t) => {
+test.serial('a changed configuration changes the chain of its network, and of no other', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const others = { name: 'others', podCIDRs: ['10.7.0.0/24', 'fd07::/64'] };
@@ -152,30 +158,33 @@ test('a changed configuration changes the chain of its network, and of no other'
   t.regex(failed(await check(node, masquerading)).msg, /chain masquerade_pods_\w+ is missing/);
 });
 
-test('a table of ours that is otherwise is made anew, with the chains of other networks and all elements', async (t) => {
-  await using lab = await openLab();
-  const node = await lab.node();
-  const world = await lab.outside(node);
-  const others = { name: 'others', podCIDRs: ['10.7.0.0/24', 'fd07::/64'] };
-  const other = await addPod(lab, node, { ...others, ...published }, 'other');
-  await addPod(lab, node, {}, 'one');
-  const right = await node.run('nft', '--terse', 'list', 'table', ...table);
-  await node.run('nft', 'delete', 'chain', ...table, 'guard');
-  await node.run('nft', 'flush', 'chain', ...table, 'from_pods');
-  await node.run('nft', 'flush', 'chain', ...table, 'check_source');
-  await node.run('nft', 'delete', 'set', ...table, 'owners');
-  await node.run('nft', 'add', 'set', ...table, 'owners', '{ type ipv4_addr; }');
-  const next = await addPod(lab, node, {}, 'next');
-  const blocks = (text: string) => text.split(/\n\n|\n\}$/).sort();
-  const now = await node.run('nft', '--terse', 'list', 'table', ...table);
-  t.deepEqual(blocks(now.replace(/^table.*\n/, '')), blocks(right.replace(/^table.*\n/, '')));
-  for (const added of [other, next]) t.is((await check(node, added)).status, 0);
-  await using _ = await mirrorIn(other.pod, 80);
-  t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
-  t.deepEqual(podIPs(other.result), ['10.7.0.2', 'fd07::2']);
-});
+test.serial(
+  'a table of ours that is otherwise is made anew, with the chains of other networks and all elements',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const world = await lab.outside(node);
+    const others = { name: 'others', podCIDRs: ['10.7.0.0/24', 'fd07::/64'] };
+    const other = await addPod(lab, node, { ...others, ...published }, 'other');
+    await addPod(lab, node, {}, 'one');
+    const right = await node.run('nft', '--terse', 'list', 'table', ...table);
+    await node.run('nft', 'delete', 'chain', ...table, 'guard');
+    await node.run('nft', 'flush', 'chain', ...table, 'from_pods');
+    await node.run('nft', 'flush', 'chain', ...table, 'check_source');
+    await node.run('nft', 'delete', 'set', ...table, 'owners');
+    await node.run('nft', 'add', 'set', ...table, 'owners', '{ type ipv4_addr; }');
+    const next = await addPod(lab, node, {}, 'next');
+    const blocks = (text: string) => text.split(/\n\n|\n\}$/).sort();
+    const now = await node.run('nft', '--terse', 'list', 'table', ...table);
+    t.deepEqual(blocks(now.replace(/^table.*\n/, '')), blocks(right.replace(/^table.*\n/, '')));
+    for (const added of [other, next]) t.is((await check(node, added)).status, 0);
+    await using _ = await mirrorIn(other.pod, 80);
+    t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
+    t.deepEqual(podIPs(other.result), ['10.7.0.2', 'fd07::2']);
+  },
+);
 
-test('DEL and GC succeed without a table, and with one that lacks a set', async (t) => {
+test.serial('DEL and GC succeed without a table, and with one that lacks a set', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   for (const command of [

@@ -27,7 +27,7 @@ const requests: [string, Config, string, string[]][] = [
 ];
 
 for (const [what, more, args, expected] of requests) {
-  test(`an address is asked for by ${what}`, async (t) => {
+  test.serial(`an address is asked for by ${what}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
     const outcome = await call(node, 'ADD', configuration(lab, more), {
@@ -68,7 +68,7 @@ const refusals: [string, Config, number, RegExp][] = [
 ];
 
 for (const [what, more, code, msg] of refusals) {
-  test(`an address that is asked for is refused when it is ${what}`, async (t) => {
+  test.serial(`an address that is asked for is refused when it is ${what}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     await addPod(lab, node, {}, 'first');
@@ -82,7 +82,7 @@ for (const [what, more, code, msg] of refusals) {
   });
 }
 
-test('mac, dns and ipRanges are what the runtime asks for', async (t) => {
+test.serial('mac, dns and ipRanges are what the runtime asks for', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const runtimeConfig = {
@@ -109,7 +109,7 @@ test('mac, dns and ipRanges are what the runtime asks for', async (t) => {
   await pod.run('ping', '-c', '1', '-W', '1', '10.7.0.254');
 });
 
-test('ranges, exclude, gateways, mtu and routes of the configuration', async (t) => {
+test.serial('ranges, exclude, gateways, mtu and routes of the configuration', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const { result, pod } = await addPod(lab, node, {

@@ -15,14 +15,17 @@ function listed(node: Namespace): Promise<string> {
 }
 
 for (const { what, egress } of samples) {
-  test(`the kernel lists exactly what is planned, and a rewrite changes nothing of it: ${what}`, async (t) => {
-    await using lab = await openLab();
-    const node = await lab.node();
-    const { blocks, unwanted } = planNetwork(egress);
-    const all = [...base, ...blocks];
-    await load(node, planTable(all));
-    t.is(await listed(node), planTable(all).trimEnd());
-    await load(node, planRewrite(all, unwanted));
-    t.is(await listed(node), planTable(all).trimEnd());
-  });
+  test.serial(
+    `the kernel lists exactly what is planned, and a rewrite changes nothing of it: ${what}`,
+    async (t) => {
+      await using lab = await openLab();
+      const node = await lab.node();
+      const { blocks, unwanted } = planNetwork(egress);
+      const all = [...base, ...blocks];
+      await load(node, planTable(all));
+      t.is(await listed(node), planTable(all).trimEnd());
+      await load(node, planRewrite(all, unwanted));
+      t.is(await listed(node), planTable(all).trimEnd());
+    },
+  );
 }

@@ -27,7 +27,7 @@ async function fileCalls(lab: Lab, perform: (traced: Invocation) => Promise<unkn
   return lines.filter((line) => line.includes(dataDirOf(lab)));
 }
 
-test(`with ${count} leases no call looks at each of them`, async (t) => {
+test.serial(`with ${count} leases no call looks at each of them`, async (t) => {
   await using lab = await openLab();
   const [node, pod] = [await lab.node(), await lab.pod()];
   await using _disk = await mountDisk(dataDirOf(lab), 'size=2g,nr_inodes=200k');

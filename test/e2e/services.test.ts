@@ -180,7 +180,7 @@ const settings: readonly Setting[] = [
 
 for (const proxy of [nftables, iptables]) {
   for (const { what, more, masqueraded } of settings) {
-    test(`Services work when the ${proxy.mode} proxy was first: ${what}`, async (t) => {
+    test.serial(`Services work when the ${proxy.mode} proxy was first: ${what}`, async (t) => {
       await using lab = await openLab();
       await using servers = new AsyncDisposableStack();
       const cluster = await openCluster(lab, servers);
@@ -194,16 +194,19 @@ for (const proxy of [nftables, iptables]) {
       t.is(await proxy.rules(cluster.node), before);
     });
 
-    test(`Services work when the ${proxy.mode} proxy came later, and wrote its rules again: ${what}`, async (t) => {
-      await using lab = await openLab();
-      await using servers = new AsyncDisposableStack();
-      const cluster = await openCluster(lab, servers);
-      await addPods(cluster, more, 'one', 'two');
-      await sync(proxy, cluster);
-      await addPods(cluster, more, 'client');
-      await sync(proxy, cluster);
-      await answers(t, cluster);
-      if (masqueraded) await expectMasquerade(t, cluster);
-    });
+    test.serial(
+      `Services work when the ${proxy.mode} proxy came later, and wrote its rules again: ${what}`,
+      async (t) => {
+        await using lab = await openLab();
+        await using servers = new AsyncDisposableStack();
+        const cluster = await openCluster(lab, servers);
+        await addPods(cluster, more, 'one', 'two');
+        await sync(proxy, cluster);
+        await addPods(cluster, more, 'client');
+        await sync(proxy, cluster);
+        await answers(t, cluster);
+        if (masqueraded) await expectMasquerade(t, cluster);
+      },
+    );
   }
 }

@@ -10,7 +10,7 @@ function status(lab: Lab, node: Namespace, more: Config = {}, env: Record<string
   return call(node, 'STATUS', config, { containerID: '', ifname: '', env });
 }
 
-test('STATUS of a node that is ready says nothing and changes nothing of the host', async (t) => {
+test.serial('STATUS of a node that is ready says nothing and changes nothing of the host', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   t.deepEqual(await status(lab, node), { status: 0, stdout: '', stderr: '' });
@@ -74,7 +74,7 @@ const cases: Case[] = [
 ];
 
 for (const { what, config, env, prepare, msg } of cases) {
-  test(`STATUS says so when ${what}`, async (t) => {
+  test.serial(`STATUS says so when ${what}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     await prepare?.(lab, node);
@@ -84,7 +84,7 @@ for (const { what, config, env, prepare, msg } of cases) {
   });
 }
 
-test('STATUS is content with a full pool that can be reclaimed from', async (t) => {
+test.serial('STATUS is content with a full pool that can be reclaimed from', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   {
@@ -99,7 +99,7 @@ test('STATUS is content with a full pool that can be reclaimed from', async (t) 
   t.is((await status(lab, node, tiny)).status, 0);
 });
 
-test('STATUS and GC came with CNI 1.1.0', async (t) => {
+test.serial('STATUS and GC came with CNI 1.1.0', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   for (const verb of ['STATUS', 'GC'] as const) {

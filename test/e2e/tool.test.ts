@@ -12,7 +12,7 @@ function type(...words: string[]) {
 
 const commands = ['doctor', 'leases', 'explain', 'init', 'install', 'completion'];
 
-test('without words it says what it is, on standard error', async (t) => {
+test.serial('without words it says what it is, on standard error', async (t) => {
   const { exitCode, stdout, stderr } = await type();
   t.is(exitCode, 0);
   t.is(stdout, '');
@@ -23,7 +23,7 @@ test('without words it says what it is, on standard error', async (t) => {
 });
 
 for (const words of [['--help'], ['help'], ...commands.map((name) => [name, '--help'])]) {
-  test(`${words.join(' ')} fits 80 columns`, async (t) => {
+  test.serial(`${words.join(' ')} fits 80 columns`, async (t) => {
     const { exitCode, stdout } = await type(...words);
     t.is(exitCode, 0);
     t.regex(stdout, /^Usage: dualstack/);
@@ -34,11 +34,11 @@ for (const words of [['--help'], ['help'], ...commands.map((name) => [name, '--h
   });
 }
 
-test('every command has examples in its help', async (t) => {
+test.serial('every command has examples in its help', async (t) => {
   for (const name of commands) t.regex((await type(name, '--help')).stdout, /^Examples:\n {2}\S/m);
 });
 
-test('--version names the program and the versions of CNI', async (t) => {
+test.serial('--version names the program and the versions of CNI', async (t) => {
   const { exitCode, stdout } = await type('--version');
   t.is(exitCode, 0);
   t.regex(stdout, /^dualstack \d+\.\d+\.\d+\nCNI protocol versions: 0\.1\.0, .*1\.1\.0$/);
@@ -55,7 +55,7 @@ const slips: [string[], RegExp][] = [
 ];
 
 for (const [words, expected] of slips) {
-  test(`${words.join(' ')} is answered with what was probably meant`, async (t) => {
+  test.serial(`${words.join(' ')} is answered with what was probably meant`, async (t) => {
     const { exitCode, stdout, stderr } = await type(...words);
     t.is(exitCode, 64);
     t.is(stdout, '');
@@ -73,7 +73,7 @@ function onTerminal(env: Record<string, string>, ...words: string[]) {
   });
 }
 
-test('colours are for terminals, and not for those who set NO_COLOR', async (t) => {
+test.serial('colours are for terminals, and not for those who set NO_COLOR', async (t) => {
   t.true((await onTerminal({}, '--help')).stdout.includes('\x1b[1m'));
   t.false((await onTerminal({ NO_COLOR: '1' }, '--help')).stdout.includes('\x1b['));
   t.false((await onTerminal({ TERM: 'dumb' }, '--help')).stdout.includes('\x1b['));
@@ -105,7 +105,7 @@ async function offered(shell: string, script: string, ...words: string[]): Promi
 }
 
 for (const [shell, start, whole] of questions) {
-  test(`${shell} completes commands and flags`, async (t) => {
+  test.serial(`${shell} completes commands and flags`, async (t) => {
     await using lab = await openLab();
     const script = join(lab.folder, shell);
     const { exitCode, stdout } = await type('completion', shell);

@@ -22,7 +22,9 @@ function references(markdown: string): Reference[] {
 
 /** The titles of a file's tests, as patterns: what a template fills in may be anything. */
 function titlePatterns(source: string): RegExp[] {
-  const titles = [...source.matchAll(/^ *test\(\s*(['`])(.*?)\1,/gms)].map(([, , title = '']) => title);
+  const titles = [...source.matchAll(/^ *test(?:\.serial)?\(\s*(['`])(.*?)\1,/gms)].map(
+    ([, , title = '']) => title,
+  );
   return titles.map((title) => {
     const parts = title.split(/\$\{.*?\}/).map((part) => part.replaceAll(/[^\w\s]/g, '\\$&'));
     return new RegExp(`^${parts.join('.+')}$`);
