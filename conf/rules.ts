@@ -182,7 +182,7 @@ const portOrNone = z
   .check(z.refine((port) => port >= 0 && port <= 65535, { error: () => 'must be a port' }));
 
 const protocols = ['tcp', 'udp', 'sctp'] as const;
-type Protocol = (typeof protocols)[number];
+export type Protocol = (typeof protocols)[number];
 
 const protocol = parsed('"tcp", "udp" or "sctp"', (text): Protocol | undefined =>
   protocols.find((known) => known === text.toLowerCase()),

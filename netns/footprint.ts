@@ -6,8 +6,7 @@ import {
   parseAddress,
   parseCidr,
 } from '../conf/family.ts';
-
-export type Protocol = 'tcp' | 'udp' | 'sctp';
+import type { Protocol } from '../conf/rules.ts';
 
 /** A port of the host that leads to one of a pod's addresses. */
 export interface HostPort {

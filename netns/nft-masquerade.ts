@@ -10,7 +10,7 @@ import {
   lastOf,
   sizeOf,
 } from '../conf/family.ts';
-import type { Block } from './nft-table.ts';
+import { type Block, words } from './nft-table.ts';
 
 /** What decides which packets of a network's pods leave the node with the node's address. */
 export interface Egress {
@@ -82,8 +82,6 @@ function masqueraded(family: Family, { ipMasq, podRanges }: Egress): Cidr[] {
   if (setting === 'auto') return ranges.filter(isPrivate);
   return setting ? ranges : [];
 }
-
-const words = { IPv4: 'ip', IPv6: 'ip6' } as const;
 
 function rulesFor(family: Family, egress: Egress): string[] {
   const sources = masqueraded(family, egress);

@@ -30,7 +30,7 @@ function chain(name: string, rules: readonly string[], hook?: string): Block {
 }
 
 /** nftables' word for each family in rules and types. */
-const words = { IPv4: 'ip', IPv6: 'ip6' } as const;
+export const words = { IPv4: 'ip', IPv6: 'ip6' } as const;
 const fromPods = `"${hostEndPrefix}*"`;
 
 const sets: readonly Block[] = [

@@ -10,7 +10,7 @@ import { forwardingSwitch, isForwarding, runsIPv6 } from '../../netns/host.ts';
 import { candidateNames } from '../../netns/naming.ts';
 import { addLine, elementsOf } from '../../netns/nft-elements.ts';
 import { planNetwork } from '../../netns/nft-masquerade.ts';
-import { tableName } from '../../netns/nft-table.ts';
+import { tableName, words } from '../../netns/nft-table.ts';
 import { planHost, plannedRoutes, planPod, quietSysctls, type Wiring } from '../../netns/plan.ts';
 import { linkMtu, routesOf } from '../add.ts';
 import { protectionOf } from '../protect.ts';
@@ -72,7 +72,7 @@ function routeLines(wiring: Wiring): string[] {
  *     ip saddr 10.244.1.0/24 ip daddr != { 10.244.1.0/24, 169.254.0.0/16 } masquerade fully-random
  */
 function sourceLines(family: Family, rules: readonly string[]): string[] {
-  const word = { IPv4: 'ip', IPv6: 'ip6' }[family.name];
+  const word = words[family.name];
   const rule = rules.find((each) => each.startsWith(`${word} saddr`));
   const [, kept] = / daddr != (?:\{ )?([^}]*?)(?: \})? masquerade/.exec(rule ?? '') ?? [];
   if (kept === undefined) return [`${family.name}: the pod's own address, to everywhere`];
