@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Machine } from './machine.ts';
+import { filesUnder } from './traces.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -36,18 +37,8 @@ export async function traces(machine: Machine): Promise<string[]> {
   return [
     ...links.map(({ ifname }) => ifname).filter((name) => name !== 'lo'),
     ...(await filesUnder(machine.outside('/run/dualstack'))).filter(
-      (name) => !name.startsWith('last_reserved_ip.'),
+      (file) => !basename(file).startsWith('last_reserved_ip.'),
     ),
     ...(await filesUnder(machine.outside('/run/netns'))),
   ];
-}
-
-async function filesUnder(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(absent);
-  return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
-}
-
-function absent(error: NodeJS.ErrnoException): [] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
 }
