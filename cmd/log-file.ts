@@ -20,10 +20,18 @@ const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** No link is followed, and no reader of a pipe waited for: what is written to is a file. */
 const flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
-/** Whether the last line was cut short, as when the disk was full. */
-function isTorn(descriptor: number, size: number): boolean {
+/**
+ * Whether the last line was cut short, as when the disk was full. A line that another is just writing ends at first
+ * where a page of the file does. An empty write takes its turn behind that write, as Linux has one writer of a file at
+ * a time; what is then still the end was left so.
+ */
+function isTorn(descriptor: number): boolean {
+  const { size } = fstatSync(descriptor);
   const last = Buffer.alloc(1);
-  return size > 0 && readSync(descriptor, last, 0, 1, size - 1) === 1 && last.toString() !== '\n';
+  if (size === 0 || readSync(descriptor, last, 0, 1, size - 1) !== 1 || last.toString() === '\n')
+    return false;
+  writeSync(descriptor, Buffer.alloc(0));
+  return fstatSync(descriptor).size === size;
 }
 
 function sizeOf(path: string): number {
@@ -56,9 +64,8 @@ export function appendLine(path: string, line: string, limit = defaultLimit): vo
   if (sizeOf(path) >= limit) rotate(path, limit);
   const descriptor = openSync(path, flags, fileMode);
   try {
-    const status = fstatSync(descriptor);
-    if (!status.isFile()) throw new Error(`${path} is no file`);
-    const whole = Buffer.from(`${isTorn(descriptor, status.size) ? '\n' : ''}${line}\n`);
+    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is no file`);
+    const whole = Buffer.from(`${isTorn(descriptor) ? '\n' : ''}${line}\n`);
     writeSync(descriptor, whole);
   } finally {
     closeSync(descriptor);

@@ -55,9 +55,9 @@ test('no link is followed, and nothing but a file is written to', (t) => {
 
 test('processes that write and rotate at once neither mix nor lose lines', async (t) => {
   using place = temporary();
-  const [writers, lines] = [8, 60];
+  const [writers, lines] = [4, 1000];
   const script = `import { appendLine } from ${JSON.stringify(join(import.meta.dirname, '../../../cmd/log-file.ts'))};
-    for (let n = 0; n < ${lines}; n++) appendLine(process.argv[1], JSON.stringify({ writer: process.argv[2], n, filler: 'x'.repeat(500) }), 150_000);`;
+    for (let n = 0; n < ${lines}; n++) appendLine(process.argv[1], JSON.stringify({ writer: process.argv[2], n, filler: 'x'.repeat(500) }), 1_500_000);`;
   const names = Array.from({ length: writers }, (_, index) => `${index}`);
   await Promise.all(
     names.map((name) => execa(process.execPath, ['--input-type=module', '-e', script, place.path, name])),
