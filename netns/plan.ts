@@ -44,9 +44,12 @@ export function hasIPv6(wiring: Wiring): boolean {
 }
 
 /** The kernel would make a link-local address of its own, and test it for a second: this one is as good at once. */
-function linkLocalLines(wiring: Wiring, mac: string, link: string): string[] {
-  return hasIPv6(wiring) ? [`address add ${linkLocal(mac)}/64 dev ${link} nodad`] : [];
+function linkLocalLines(wiring: Wiring, mac: string, prefix: number, link: string): string[] {
+  return hasIPv6(wiring) ? [`address add ${linkLocal(mac)}/${prefix} dev ${link} nodad`] : [];
 }
+
+/** Of link-local addresses (RFC 4291, 2.5.6). */
+const linkLocalNetwork = 'fe80::/64';
 
 function noGeneratedAddress(wiring: Wiring, link: string): string[] {
   return wiring.ipv6 ? [`link set dev ${link} addrgenmode none`] : [];
@@ -68,17 +71,22 @@ export function planPair({ names, ifname, mtu, alias }: Wiring): string[] {
   return [`${host} ${pod}`, ...named];
 }
 
-/** Lines for `ip -batch` on the host, where the pair is: the host end as the pods' gateway. */
+/**
+ * Lines for `ip -batch` on the host, where the pair is: the host end as the pods' gateway. Its link-local address comes
+ * without its network, and the route to that after it, one of many: a host that forwards would join the network's anycast
+ * address (RFC 4291, 2.6.1), and the kernel take 20 ms longer to remove the link.
+ */
 export function planHostEnd(wiring: Wiring): string[] {
   const { hostEnd, hostMac, podMac } = wiring.names;
   const addresses = wiring.addresses.map(({ address }) => address);
   return [
     ...noGeneratedAddress(wiring, hostEnd),
     ...gateways(wiring).map((gateway) => addAddress(gateway, hostEnd)),
-    ...linkLocalLines(wiring, hostMac, hostEnd),
+    ...linkLocalLines(wiring, hostMac, 128, hostEnd),
     `link set dev ${hostEnd} up`,
     ...addresses.map((address) => addNeighbour(address, podMac, hostEnd)),
     ...addresses.map((address) => `route add ${host(address)} dev ${hostEnd}`),
+    ...(hasIPv6(wiring) ? [`route append ${linkLocalNetwork} dev ${hostEnd}`] : []),
   ];
 }
 
@@ -124,7 +132,7 @@ export function planPod(wiring: Wiring): string[] {
     'link set dev lo up',
     ...noGeneratedAddress(wiring, ifname),
     ...wiring.addresses.map(({ address }) => addAddress(address, ifname)),
-    ...linkLocalLines(wiring, names.podMac, ifname),
+    ...linkLocalLines(wiring, names.podMac, 64, ifname),
     `link set dev ${ifname} up`,
     ...gateways(wiring).map((gateway) => addNeighbour(gateway, names.hostMac, ifname)),
     ...gateways(wiring).map((gateway) => `route add ${host(gateway)} dev ${ifname}`),

@@ -32,12 +32,13 @@ test('both families, on the host', (t) => {
     'link set dev vethds0123456ab addrgenmode none',
     'address add 10.244.1.1/32 dev vethds0123456ab',
     'address add fd00:10:244:1::1/128 dev vethds0123456ab nodad',
-    'address add fe80::ff:fe00:1/64 dev vethds0123456ab nodad',
+    'address add fe80::ff:fe00:1/128 dev vethds0123456ab nodad',
     'link set dev vethds0123456ab up',
     'neighbour replace 10.244.1.7 lladdr 02:00:00:00:00:02 dev vethds0123456ab nud permanent',
     'neighbour replace fd00:10:244:1::7 lladdr 02:00:00:00:00:02 dev vethds0123456ab nud permanent',
     'route add 10.244.1.7/32 dev vethds0123456ab',
     'route add fd00:10:244:1::7/128 dev vethds0123456ab',
+    'route append fe80::/64 dev vethds0123456ab',
   ]);
 });
 
