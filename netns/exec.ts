@@ -1,4 +1,6 @@
 import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { reason } from '../conf/failure.ts';
+import { UnnamedFile } from './unnamed-file.ts';
 
 /** A program to start. The only way from here to one is an argument list: there is no shell. */
 export interface Command {
@@ -73,15 +75,15 @@ function missingOr(error: NodeJS.ErrnoException): Outcome {
 }
 
 /** @param status of a process that has ended; null when a signal ended it. */
-function ending(status: number | null, signal: NodeJS.Signals | null): Outcome | undefined {
+function outcomeOf(status: number | null, signal: NodeJS.Signals | null): Outcome | undefined {
   if (status === 0) return undefined;
   return signal ? { kind: 'killed', signal } : { kind: 'failed', status: status ?? -1 };
 }
 
-function optionsOf(command: Command): SpawnOptions {
-  const { descriptor, env } = command;
+/** @param streams its standard input, output and error. */
+function optionsOf({ descriptor, env }: Command, streams: readonly (number | 'pipe')[]): SpawnOptions {
   return {
-    stdio: ['pipe', 'pipe', 'pipe', ...(descriptor === undefined ? [] : [descriptor])],
+    stdio: [...streams, ...(descriptor === undefined ? [] : [descriptor])],
     ...(env && { env }),
   };
 }
@@ -90,7 +92,7 @@ function optionsOf(command: Command): SpawnOptions {
 function runAlone(command: Command): Output {
   const deadline = command.deadline ?? defaultDeadline;
   const result = spawnSync(command.program, command.args, {
-    ...optionsOf(command),
+    ...optionsOf(command, ['pipe', 'pipe', 'pipe']),
     input: command.input ?? '',
     encoding: 'utf8',
     timeout: deadline,
@@ -104,41 +106,60 @@ function runAlone(command: Command): Output {
   }
   // A program that ends before it has read all gives EPIPE; its status says why.
   const isStarted = result.status !== null || result.signal !== null;
-  const outcome = error && !isStarted ? missingOr(error) : ending(result.status, result.signal);
+  const outcome = error && !isStarted ? missingOr(error) : outcomeOf(result.status, result.signal);
   if (outcome) throw new CommandError(command, outcome, output, error);
   return output;
 }
 
-function runBeside(command: Command): Promise<Output> {
-  return new Promise((resolve, reject) => {
-    const output = { stdout: '', stderr: '' };
-    const deadline = command.deadline ?? defaultDeadline;
-    const child = spawn(command.program, command.args, optionsOf(command));
-    // Not 'close', which a grandchild that keeps the pipes open would put off.
+/** Files for what a program reads, and for its standard output and error. */
+function openStreams(command: Command): UnnamedFile[] {
+  try {
+    return [command.input, '', ''].map((content) => new UnnamedFile(content));
+  } catch (error) {
+    const outcome = { kind: 'not started', errno: `no temporary file: ${reason(error)}` } as const;
+    throw new CommandError(command, outcome, { stdout: '', stderr: '' }, error);
+  }
+}
+
+/**
+ * Leaves everything else going. What it reads and writes is in files: nft writes word by word, and some hundred words
+ * fill a pipe of Node.js, which nobody empties as long as another program stops everything.
+ */
+async function runBeside(command: Command): Promise<Output> {
+  const files = openStreams(command);
+  try {
+    const { outcome, cause } = await endingBeside(
+      command,
+      files.map(({ descriptor }) => descriptor),
+    );
+    const [, stdout = '', stderr = ''] = files.map((file) => file.read());
+    if (outcome) throw new CommandError(command, outcome, { stdout, stderr }, cause);
+    return { stdout, stderr };
+  } finally {
+    for (const file of files) file.close();
+  }
+}
+
+interface Ending {
+  readonly outcome?: Outcome | undefined;
+  readonly cause?: unknown;
+}
+
+/** @param streams descriptors for its standard input, output and error. */
+function endingBeside(command: Command, streams: readonly number[]): Promise<Ending> {
+  return new Promise((resolve) => {
+    const milliseconds = command.deadline ?? defaultDeadline;
+    const child = spawn(command.program, command.args, optionsOf(command, streams));
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      fail({ kind: 'late', milliseconds: deadline });
-    }, deadline);
-    const fail = (outcome: Outcome, cause?: unknown) => {
+      resolve({ outcome: { kind: 'late', milliseconds } });
+    }, milliseconds);
+    const end = (ending: Ending) => {
       clearTimeout(timer);
-      reject(new CommandError(command, outcome, output, cause));
+      resolve(ending);
     };
-    child.on('error', (error: NodeJS.ErrnoException) => fail(missingOr(error), error));
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      output.stdout += text;
-    });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      output.stderr += text;
-    });
-    child.on('close', (status, signal) => {
-      clearTimeout(timer);
-      const outcome = ending(status, signal);
-      if (outcome) fail(outcome);
-      else resolve(output);
-    });
-    // A program that ends before it has read all gives EPIPE here; its status says why.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(command.input ?? '');
+    child.on('error', (error: NodeJS.ErrnoException) => end({ outcome: missingOr(error), cause: error }));
+    child.on('exit', (status, signal) => end({ outcome: outcomeOf(status, signal) }));
   });
 }
 

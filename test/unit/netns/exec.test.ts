@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { type Command, CommandError, run as start } from '../../../netns/exec.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
@@ -96,13 +97,6 @@ for (const beside of [false, true]) {
     t.deepEqual([error.stdout, error.stderr], ['out\n', 'err\n']);
   });
 
-  test.serial(`${way}: a grandchild that keeps the pipes open does not put the deadline off`, async (t) => {
-    const error = await t.throwsAsync(run(shell('sleep 3 & exit 0', { deadline: 100 })), {
-      instanceOf: CommandError,
-    });
-    t.deepEqual(error.outcome, { kind: 'late', milliseconds: 100 });
-  });
-
   test.serial(`${way}: one that ignores every signal is killed at the deadline`, async (t) => {
     const script = "trap '' TERM INT HUP; echo $$; exec sleep 60";
     const error = await t.throwsAsync(run(shell(script, { deadline: 2000 })), { instanceOf: CommandError });
@@ -112,3 +106,26 @@ for (const beside of [false, true]) {
     });
   });
 }
+
+test.serial('a grandchild that keeps the pipes open does not put the deadline off', async (t) => {
+  const error = await t.throwsAsync(start(shell('sleep 3 & exit 0', { deadline: 100 })), {
+    instanceOf: CommandError,
+  });
+  t.deepEqual(error.outcome, { kind: 'late', milliseconds: 100 });
+});
+
+test.serial('beside: a grandchild is not waited for', async (t) => {
+  const { stdout } = await start(shell('echo done; sleep 3 & exit 0', { beside: true, deadline: 2000 }));
+  t.is(stdout, 'done\n');
+});
+
+test.serial(
+  'beside: a program that writes word by word comes to its end while another one stops everything',
+  async (t) => {
+    const mark = join(temporaryFolder(t), 'done');
+    const script = `for n in $(seq 2000); do printf 'w '; done; : >${mark}`;
+    const ended = start(shell(script, { beside: true }));
+    await start(shell(`until [ -e ${mark} ]; do sleep 0.01; done`));
+    t.is((await ended).stdout, 'w '.repeat(2000));
+  },
+);

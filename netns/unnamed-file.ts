@@ -1,0 +1,40 @@
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+
+/** O_TMPFILE, for which node:fs has no word (open(2)): the file goes with the last who has it open. */
+const withoutName = 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR;
+
+/** The first of these that has such files: in memory, where there is one. */
+const folders = ['/dev/shm', '/run', '/tmp'];
+
+function open([folder = '', ...others]: readonly string[]): number {
+  try {
+    return openSync(folder, withoutName, 0o600);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    return open(others);
+  }
+}
+
+/** A file that has no name: nobody else opens it, and nothing of it stays when we are killed. */
+export class UnnamedFile {
+  /** Of the open file, at its beginning. */
+  readonly descriptor = open(folders);
+
+  /** @throws when there is no room for all of it. */
+  constructor(content = '') {
+    const bytes = Buffer.from(content, 'utf8');
+    const length = writeSync(this.descriptor, bytes, 0, bytes.length, 0);
+    if (length < bytes.length) throw new Error('no room for a temporary file');
+  }
+
+  /** What is in it now. */
+  read(): string {
+    const bytes = Buffer.allocUnsafe(fstatSync(this.descriptor).size);
+    const length = readSync(this.descriptor, bytes, 0, bytes.length, 0);
+    return bytes.toString('utf8', 0, length);
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+}
