@@ -46,30 +46,24 @@ export async function removeFootprints(
   } catch (error) {
     if (!isMissing(error) || footprints.some(isBinding)) throw error;
   }
-  await forget(footprints, kept, noted, host);
+  await forget(footprints, kept, noted.attachment, host);
 }
 
 /** Has the kernel forget the connections of footprints. What it keeps is no reason to keep the pod. */
 async function forget(
   footprints: readonly Footprint[],
   kept: readonly Footprint[],
-  { store, attachment }: Noted,
+  attachment: Attachment,
   host: Host,
 ): Promise<void> {
-  // conntrack looks through the whole table for each question, which takes it 7 ms or more, also when it is empty.
+  // conntrack looks through the whole table, which takes 7 ms or more, also when it is empty.
   if (!tracksConnections()) return;
   const theirs = new Set(kept.flatMap(({ addresses }) => addresses).map(formatAddress));
   const all = footprints.flatMap(({ addresses }) => addresses);
   const own = new Map(all.map((address) => [formatAddress(address), address]));
   const addresses = [...own].filter(([text]) => !theirs.has(text)).map(([, address]) => address);
   try {
-    const write = (text: string) => store.lend(attachment, text);
-    await forgetConnections(
-      host.run,
-      `forget connections of ${describeAttachment(attachment)}`,
-      addresses,
-      write,
-    );
+    await forgetConnections(host.run, `forget connections of ${describeAttachment(attachment)}`, addresses);
   } catch (error) {
     if (error instanceof Failure && error.code === codes.tryAgain) throw error;
     const hasPorts = footprints.some(({ ports }) => ports.length > 0);

@@ -136,13 +136,6 @@ export class DiskStore implements LeaseStore {
     this.#guarded('write', () => rmSync(this.#index.damageMark, { force: true }));
   }
 
-  /** Writes a text for another program to read, beside what the index has of the attachment. @returns its path. */
-  lend(attachment: Attachment, text: string): string {
-    const path = this.#scratchOf(attachment);
-    this.#guarded('write', () => writeFileSync(path, text, { mode: fileMode }));
-    return path;
-  }
-
   /** The addresses that the attachment has, as far as the index knows. */
   held(attachment: Attachment): string[] {
     const addresses = this.#index.entryOf(attachment)?.addresses ?? [];

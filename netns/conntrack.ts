@@ -14,9 +14,11 @@ function deletions(address: Address): string[][] {
   ]);
 }
 
-/** Before conntrack-tools 1.4.7 there is no --load-file. */
-function isUnknownOption(error: unknown): boolean {
-  return error instanceof CommandError && /un(recognized|known) option|invalid option/i.test(error.stderr);
+/** Before conntrack-tools 1.4.7 there is no such output, no listing of both families, and no --load-file. */
+const listing = ['--dump', '--output', 'save'];
+
+function isTooOld(error: unknown): boolean {
+  return error instanceof CommandError && /bad parameter/i.test(error.stderr);
 }
 
 /** Ends with 1 also when there was no entry to delete. */
@@ -26,26 +28,28 @@ function isRefused(error: unknown): boolean {
 
 /**
  * Has the kernel forget the connections of addresses: the next packets of whoever used them are looked at anew, and
- * do not go on to where they no longer belong. In one process where conntrack can, in one for each question else.
+ * do not go on to where they no longer belong. conntrack looks through the kernel's whole table for each deletion: once
+ * for all tells which addresses need any.
  *
- * @param write makes a file of a text, and tells its path: conntrack opens its standard input by name, which a socket
- *   does not allow.
  * @throws {Failure} code 11 past the deadline, 102 when conntrack cannot be started or fails.
  */
 export async function forgetConnections(
   run: Run,
   operation: string,
   addresses: readonly Address[],
-  write: (text: string) => string,
 ): Promise<void> {
-  const all = addresses.flatMap(deletions);
-  if (all.length === 0) return;
-  const file = write(all.map((args) => `${args.join(' ')}\n`).join(''));
+  if (addresses.length === 0) return;
   try {
-    await run({ program: 'conntrack', args: ['--load-file', file], beside: true });
+    const { stdout } = await run({ program: 'conntrack', args: listing, beside: true });
+    const due = addresses
+      .filter((address) => stdout.includes(` ${formatAddress(address)} `))
+      .flatMap(deletions);
+    if (due.length === 0) return;
+    const input = due.map((args) => `${args.join(' ')}\n`).join('');
+    await run({ program: 'conntrack', args: ['--load-file', '-'], input, beside: true });
   } catch (error) {
-    if (!isUnknownOption(error)) throw commandFailure(operation, error);
-    for (const args of all) await deleteAlone(run, operation, args);
+    if (!isTooOld(error)) throw commandFailure(operation, error);
+    for (const args of addresses.flatMap(deletions)) await deleteAlone(run, operation, args);
   }
 }
 

@@ -45,7 +45,7 @@ test('an ADD starts four programs, and a DEL three', async (t) => {
   const call = await openNode(t);
   t.deepEqual(await call('ADD'), ['nft --terse -f', 'ip -batch', 'tee', 'ip -batch']);
   const removal = ['nft -f', 'ip -details -json -force -batch', 'ip -batch'];
-  const forgotten = tracksConnections() ? ['conntrack --load-file'] : [];
+  const forgotten = tracksConnections() ? ['conntrack --dump --output save'] : [];
   t.deepEqual((await call('DEL')).sort(), [...removal, ...forgotten].sort());
 });
 

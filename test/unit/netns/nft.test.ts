@@ -186,29 +186,51 @@ test('nft that refuses, is missing or fails without a word', async (t) => {
   t.false(isAbsent(mute) || isMissing(mute));
 });
 
-const questions = ['--orig-src', '--reply-src'].map((side) => `--delete --family ipv4 ${side} 10.244.1.7`);
+const deletions = ['--orig-src', '--reply-src'].map((side) => `--delete --family ipv4 ${side} 10.244.1.7`);
+const dump: Exchange[0] = { program: 'conntrack', args: ['--dump', '--output', 'save'], beside: true };
+const load: Exchange[0] = {
+  program: 'conntrack',
+  args: ['--load-file', '-'],
+  input: `${deletions.join('\n')}\n`,
+  beside: true,
+};
 
-test('connections are forgotten by one process, or by one for each question', async (t) => {
-  const addresses = footprint.addresses;
-  const load: Exchange[0] = { program: 'conntrack', args: ['--load-file', '/lent'], beside: true };
-  const written: string[] = [];
-  const write = (text: string) => {
-    written.push(text);
-    return '/lent';
-  };
-  await forgetConnections(expectedRuns(t, [[load]]), 'forget', addresses, write);
-  t.deepEqual(written, [`${questions.join('\n')}\n`]);
+const connections = {
+  'others’': '-A -t 9 -s 10.244.1.70 -d 192.0.2.1 -r 192.0.2.1 -q 10.244.1.70 -p udp --sport 1 --dport 53\n',
+  'from the pod':
+    '-A -t 9 -s 10.244.1.7 -d 192.0.2.1 -r 192.0.2.1 -n 192.0.2.10 -p udp --sport 1 --dport 53\n',
+  'to the pod': '-A -t 9 -s 192.0.2.1 -d 192.0.2.10 -g 10.244.1.7 -q 192.0.2.1 -p udp --sport 1 --dport 80\n',
+};
+
+const listings: [string, string, Exchange[]][] = [
+  ['none', '', []],
+  ['others’', connections['others’'], []],
+  ['from the pod', connections['others’'] + connections['from the pod'], [[load]]],
+  ['to the pod', connections['to the pod'] + connections['others’'], [[load]]],
+];
+
+for (const [which, stdout, removal] of listings) {
+  test(`connections are forgotten in one process, when there are any: ${which}`, async (t) => {
+    const run = expectedRuns(t, [[dump, { stdout }], ...removal]);
+    await t.notThrowsAsync(forgetConnections(run, 'forget', footprint.addresses));
+  });
+}
+
+test('a conntrack of before 1.4.7 forgets them in a process for each side', async (t) => {
   const old = expectedRuns(t, [
-    [load, refusal("conntrack: unrecognized option '--load-file'")],
-    ...questions.map(
-      (question): Exchange => [
-        { program: 'conntrack', args: question.split(' '), beside: true },
+    [dump, refusal("conntrack v1.4.6 (conntrack-tools): Bad parameter `save'")],
+    ...deletions.map(
+      (deletion): Exchange => [
+        { program: 'conntrack', args: deletion.split(' '), beside: true },
         refusal('0 flow entries have been deleted.'),
       ],
     ),
   ]);
-  await t.notThrowsAsync(forgetConnections(old, 'forget', addresses, write));
-  await t.notThrowsAsync(forgetConnections(expectedRuns(t, []), 'forget', [], write));
-  const broken = expectedRuns(t, [[load, refusal('cannot open')]]);
-  await t.throwsAsync(forgetConnections(broken, 'forget', addresses, write), { instanceOf: Failure });
+  await t.notThrowsAsync(forgetConnections(old, 'forget', footprint.addresses));
+});
+
+test('without addresses conntrack is not asked, and what it refuses is an error', async (t) => {
+  await t.notThrowsAsync(forgetConnections(expectedRuns(t, []), 'forget', []));
+  const broken = expectedRuns(t, [[dump, refusal('Operation failed')]]);
+  await t.throwsAsync(forgetConnections(broken, 'forget', footprint.addresses), { instanceOf: Failure });
 });
