@@ -20,7 +20,8 @@ export async function detach(
   host: Host,
 ): Promise<void> {
   store.end(attachment);
-  await together(() => removePair(host.run, attachment), unprotect(store, attachment, host));
+  // The link first, for the kernel takes its time to let one go.
+  await together(() => unprotect(store, attachment, host), removePair(host.run, attachment));
   const type = delegateOf(request.configuration);
   if (type !== undefined) await delegate(type, 'DEL', requestOf(attachment, request), host);
   store.release(attachment);

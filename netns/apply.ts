@@ -1,10 +1,12 @@
 import type { Route } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
+import { parseAddress } from '../conf/family.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { CommandError, type Run } from './exec.ts';
-import { isIPv6OffByDefault, setSysctl } from './host.ts';
+import { isIPv6OffByDefault, linksWith, setSysctl } from './host.ts';
 import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from './ip.ts';
-import { candidateNames, hostEndPrefix, type PairNames } from './naming.ts';
+import { linkExists } from './liveness.ts';
+import { candidateNames, hostEndPrefix, linkLocal, type PairNames } from './naming.ts';
 import {
   addRoute,
   hasIPv6,
@@ -36,6 +38,20 @@ export async function ownPairs(run: Run, attachment: Attachment, operation: stri
   const questions = candidates.map(({ hostEnd }) => `link show dev ${hostEnd}`);
   const links = await ipQuery(run, 'host', operation, questions);
   return candidates.filter(({ hostEnd, hostMac }) => named(links, hostEnd)?.address === hostMac);
+}
+
+/**
+ * The attachment's own links, as far as the kernel's files tell, which takes no process: those that have both a name and
+ * the link-local address that its MAC address gives. Undefined when one with a name of its has no such address, and when
+ * there is none.
+ */
+function evidentPairs(attachment: Attachment): PairNames[] | undefined {
+  const existing = candidateNames(attachment).filter(({ hostEnd }) => linkExists(hostEnd));
+  const isEvident = ({ hostEnd, hostMac }: PairNames) => {
+    const address = parseAddress(linkLocal(hostMac));
+    return address !== undefined && linksWith(address).includes(hostEnd);
+  };
+  return existing.length > 0 && existing.every(isEvident) ? existing : undefined;
 }
 
 /** Whether a link that is not the attachment's has the name: a collision of hashes. */
@@ -166,7 +182,8 @@ async function writeZeros(
  */
 export async function removePair(run: Run, attachment: Attachment): Promise<void> {
   const operation = `remove the link of container ${attachment.containerID}, interface ${attachment.ifname}`;
-  for (const { hostEnd } of await ownPairs(run, attachment, operation)) {
+  const pairs = evidentPairs(attachment) ?? (await ownPairs(run, attachment, operation));
+  for (const { hostEnd } of pairs) {
     await deleteLink(run, operation, hostEnd);
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { codes, errno, Failure, reason } from '../conf/failure.ts';
-import type { Family } from '../conf/family.ts';
+import type { Address, Family } from '../conf/family.ts';
 
 /** The kernel's own when nothing on the host says otherwise: Ethernet's. */
 const defaultMtu = 1500;
@@ -64,6 +64,16 @@ function ipv4DefaultDevices(): string[] {
   return rows('/proc/net/route')
     .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
     .map(([device = '']) => device);
+}
+
+/**
+ * The links of our own network namespace that have an IPv6 address (proc_pid_net(5)):
+ *
+ *     fe80000000000000000000fffe000001 0a 80 20 80 vethds0123456ab
+ */
+export function linksWith({ value }: Address): string[] {
+  const digits = value.toString(16).padStart(32, '0');
+  return rows('/proc/net/if_inet6').flatMap((fields) => (fields[0] === digits ? (fields[5] ?? []) : []));
 }
 
 /** In bytes. /proc/sys is always that of our network namespace; /sys is that of whoever mounted it. */

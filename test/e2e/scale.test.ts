@@ -47,3 +47,31 @@ test.serial(`with ${count} leases no call looks at each of them`, async (t) => {
     if (verb !== 'STATUS') t.deepEqual(scans, [], `${verb} counts no leases`);
   }
 });
+
+/** The programs that a call starts, by strace, itself left out; nsenter goes on as what it was asked to start. */
+async function programs(lab: Lab, perform: (traced: Invocation) => Promise<unknown>): Promise<string[]> {
+  const trace = join(lab.folder, 'programs.trace');
+  await perform({
+    under: ['strace', '-f', '-o', trace, '-e', 'trace=execve', '-e', 'status=successful', '--'],
+  });
+  const started = (await readFile(trace, 'utf8')).matchAll(/execve\("[^"]*\/([^"/]+)"/g);
+  return [...started].map(([, program = '']) => program).slice(1);
+}
+
+test.serial('a pod’s ADD starts ip twice, nft and tee, and its DEL ip and nft', async (t) => {
+  await using lab = await openLab();
+  const [node, pod] = [await lab.node(), await lab.pod()];
+  const config = configuration(lab, { podCIDRs });
+  const added = { netns: pod.path, containerID: 'counted' };
+  // The first ADD of all makes the table.
+  succeeded(await call(node, 'ADD', config, { netns: (await lab.pod()).path, containerID: 'first' }));
+  for (const [verb, expected] of [
+    ['ADD', ['nft', 'ip', 'nsenter', 'tee', 'nsenter', 'ip']],
+    ['DEL', ['ip', 'nft']],
+  ] as const) {
+    const started = await programs(lab, async (traced) =>
+      succeeded(await call(node, verb, config, { ...added, ...traced })),
+    );
+    t.deepEqual([...started].sort(), [...expected].sort(), verb);
+  }
+});
