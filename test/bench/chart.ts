@@ -19,12 +19,15 @@ const drawn = /, masq/;
 const colours = { ours: '#1f6feb', other: '#a9b4c0', floor: '#dfe3e8' };
 const font = 'sans-serif';
 
-function panels(pods: number): Panel[] {
+function panels({ pods, contestants }: BenchFigures): Panel[] {
+  const others = (contestants[0]?.leases?.at(-1)?.pods ?? 0).toLocaleString('en');
   return [
     ['ADD, milliseconds', ({ life }) => life.ADD],
     ['DEL, milliseconds', ({ life }) => life.DEL],
     ['CPU time of ADD and DEL, milliseconds', ({ life }) => life.cpu],
     [`ADD of ${pods} pods at once, milliseconds`, ({ burst }) => burst?.ADD],
+    [`DEL of ${pods} pods at once, milliseconds`, ({ burst }) => burst?.DEL],
+    [`ADD beside the leases of ${others} pods, milliseconds`, ({ leases }) => leases?.at(-1)?.ADD],
     ['first IPv6 packet after ADD, milliseconds until its answer', ({ firstPacket }) => firstPacket.IPv6],
   ];
 }
@@ -56,10 +59,10 @@ function toScale(bars: readonly Bar[]): object[] {
 }
 
 function specification(figures: BenchFigures): TopLevelSpec {
-  const { contestants, floor, pods, machine, rounds } = figures;
-  const titles = panels(pods).map(([title]) => title);
+  const { contestants, floor, machine, rounds } = figures;
+  const titles = panels(figures).map(([title]) => title);
   const masquerading = contestants.filter(({ name }) => drawn.test(name));
-  const own = panels(pods).flatMap((panel) => barsOf(panel, masquerading));
+  const own = panels(figures).flatMap((panel) => barsOf(panel, masquerading));
   const header = { labelAnchor: 'start', labelOrient: 'top', labelPadding: 4, labelFontSize: 12 } as const;
   return {
     background: 'white',
