@@ -73,7 +73,7 @@ async function killAndCure(target: Target, cure: (scene: Scene) => Promise<void>
 
 /** What a command answers changes nothing; that it is cut off makes a difference once, however long it is. */
 function isMoreOfAnswer({ text, ordinal }: Point): boolean {
-  return /^write\w*\(<(?:socket|pipe)/.test(text) && ordinal > 1;
+  return /^write\w*\(<(?:socket|pipe|\/dev\/shm\/#)/.test(text) && ordinal > 1;
 }
 
 /** Every point of one call of the verb: of the plugin, and of each command that it starts. */

@@ -50,8 +50,9 @@ function isChange({ name, rest, line }: Call): boolean {
   if (name.startsWith('clone')) return !rest.includes('CLONE_THREAD');
   if (name.startsWith('send') && /RTM_GET|NFT_MSG_GET|NLM_F_DUMP|NLM_F_REQUEST\|0x300/.test(rest))
     return false;
-  // Threads wake each other through pipes and event descriptors: those with a number above 2 are not to the outside.
-  if (/write/.test(name)) return !/^(?:\d+<anon_inode:|\d{2,}<pipe:|[3-9]<pipe:)/.test(rest);
+  // Threads wake each other through pipes and event descriptors, and files without names are for a command that is yet
+  // to begin: those with a number above 2 are not to the outside.
+  if (/write/.test(name)) return !/^(?:\d+<anon_inode:|(?:\d{2,}|[3-9])<(?:pipe:|\/dev\/shm\/#))/.test(rest);
   return true;
 }
 
@@ -60,7 +61,7 @@ function stable({ name, rest }: Call): string {
   // Of a killed clone strace has seen no more than the flags.
   if (name.startsWith('clone')) return `${name} ${/flags=[\w|]*/.exec(rest)?.[0]}`;
   // What is written may hold names and times of the run; where it goes does not.
-  if (/write/.test(name)) return `${name}(${steady(rest.replace(/>, .*$/, '>'))}`;
+  if (/write/.test(name)) return `${name}(${steady(rest.replace(/>(?:\(deleted\))?, .*$/, '>'))}`;
   const args = rest.replace(/\) += .*$/, '').replace(/"\.\.\./g, '"');
   return `${name}(${steady(args)}`;
 }
@@ -71,6 +72,7 @@ function steady(text: string): string {
     .replace(/dualstack-lab-\w+/g, 'LAB')
     .replace(/dst-[0-9a-f]{10}/g, 'NETNS')
     .replace(/claims\/([0-9a-f]+)\.[\d.]+/g, 'claims/$1')
+    .replace(/(\/dev\/shm\/#)\d+/g, '$1')
     .replace(/(socket|pipe|NETLINK|UNIX[A-Z-]*):\[[^\]]*\]/g, '$1')
     .replace(/0x[0-9a-f]{4,}|nlmsg_(?:seq|pid)=\d+|nl_pid=\d+|\[\d+\]/g, '#');
 }
