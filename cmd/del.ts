@@ -21,7 +21,7 @@ export async function detach(
 ): Promise<void> {
   store.end(attachment);
   // The link first, for the kernel takes its time to let one go.
-  await together(() => unprotect(store, attachment, host), removePair(host.run, attachment));
+  await together(removePair(host.run, attachment), unprotect(store, attachment, host));
   const type = delegateOf(request.configuration);
   if (type !== undefined) await delegate(type, 'DEL', requestOf(attachment, request), host);
   store.release(attachment);

@@ -78,8 +78,7 @@ export async function wireProtected(
 ): Promise<Wiring> {
   const likely = candidateNames(protection.attachment).find(({ hostEnd }) => !linkExists(hostEnd));
   const early = likely && footprintOf(plan(likely), protection);
-  const protecting = early ? protect(early, protection, host, undo) : Promise.resolve();
-  const wiring = await together(wire, protecting);
+  const wiring = await together(wire(), early ? protect(early, protection, host, undo) : Promise.resolve());
   const footprint = footprintOf(wiring, protection);
   if (footprint.hostEnd !== early?.hostEnd) await protect(footprint, protection, host, undo);
   if (protection.configuration.sysctls) openLoopback(footprint);

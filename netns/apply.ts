@@ -97,7 +97,7 @@ export async function wireHost(
  */
 async function makePair(run: Run, descriptor: number, operation: string, wiring: Wiring): Promise<void> {
   const batch = (lines: string[]) =>
-    ipBatch((command) => run({ ...command, descriptor }), 'host', operation, lines);
+    ipBatch((command) => run({ ...command, descriptor, beside: true }), 'host', operation, lines);
   const inTwo = hasIPv6(wiring) && isIPv6OffByDefault();
   await batch(inTwo ? planPair(wiring) : planHost(wiring));
   for (const path of quietSysctls(wiring, wiring.names.hostEnd, false)) setSysctl(path, '0');
