@@ -8,6 +8,7 @@ import {
   type RuntimeConfig,
 } from '../conf/runtime.ts';
 import { allocate, type Lease, type LeasedAddress } from '../ipam/allocate.ts';
+import { describeAttachment } from '../ipam/attachment.ts';
 import { type Pool, poolsOf } from '../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../ipam/preference.ts';
 import type { Attachment } from '../ipam/store.ts';
@@ -118,7 +119,7 @@ export interface DelegatedLease extends Lease {
 
 /** A delegate would refuse a second ADD of an attachment, and the DEL that follows would undo the first. */
 async function rejectWired({ run }: Host, attachment: Attachment): Promise<void> {
-  const what = `container ${attachment.containerID}, interface ${attachment.ifname}`;
+  const what = describeAttachment(attachment);
   if ((await ownPairs(run, attachment, `look for ${what}`)).length === 0) return;
   throw new Failure(codes.inUse, `${what} is there already`, {
     details: 'a second ADD of the same attachment: DEL it first',

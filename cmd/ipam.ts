@@ -1,6 +1,7 @@
 import { parseIpamConfiguration, parseLocator } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
 import { formatAddress, formatCidr } from '../conf/family.ts';
+import { describeAttachment } from '../ipam/attachment.ts';
 import { lease } from './addressing.ts';
 import { attachmentOf } from './environment.ts';
 import { collect } from './gc.ts';
@@ -62,10 +63,7 @@ const check: Verb = async (request) => {
     ? decodeResult(prevResult).ips.map(({ address }) => address.split('/')[0] ?? '')
     : [];
   if (addresses.some((address) => store.holds(attachment, address))) return undefined;
-  throw new Failure(
-    codes.altered,
-    `${attachment.ifname} of container ${attachment.containerID} has no lease`,
-  );
+  throw new Failure(codes.altered, `${describeAttachment(attachment)} has no lease`);
 };
 
 const gc: Verb = async (request) => {

@@ -165,12 +165,12 @@ function holderOf(address: string, dataDir: string): NetworkEntry | undefined {
   return entries.find(({ records }) => parseFootprints(records).some(has));
 }
 
-/** `default/web-0 (container 4a1f…, interface eth0)` */
+/** `default/web-0 (eth0 of container 4a1f…)` */
 async function describe(attachment: Attachment, host: Host): Promise<string> {
   const questions = candidateNames(attachment).map(({ hostEnd }) => `link show dev ${hostEnd}`);
   const links = await ipQuery(host.run, 'host', 'look for the holder of a host port', questions);
   const alias = (links as { ifalias?: string }[]).find(({ ifalias }) => ifalias)?.ifalias;
-  const which = `container ${attachment.containerID}, interface ${attachment.ifname}`;
+  const which = describeAttachment(attachment);
   return alias ? `${alias} (${which})` : which;
 }
 

@@ -118,6 +118,17 @@ export function lastOf(cidr: Cidr): bigint {
   return cidr.base + sizeOf(cidr.family, cidr.prefix) - 1n;
 }
 
+/** Addresses of one family from `first` to `last`, both included. */
+export interface Interval {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** All addresses of a CIDR. */
+export function intervalOf(cidr: Cidr): Interval {
+  return { first: cidr.base, last: lastOf(cidr) };
+}
+
 export function contains(cidr: Cidr, address: Address): boolean {
   return address.family === cidr.family && address.value >= cidr.base && address.value <= lastOf(cidr);
 }

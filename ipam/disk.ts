@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { codes, errno, Failure, reason } from '../conf/failure.ts';
-import { digestOf } from './attachment.ts';
+import { describeAttachment, digestOf } from './attachment.ts';
 import { contentOf, fileMode, folderMode, linkUnlessThere, namesIn, replaceBy, sleep } from './files.ts';
 import { ending, formatLease, type IndexEntry, inheritance, isHeldBy, parseLease } from './lease-file.ts';
 import { LeaseIndex, stateFolder } from './lease-index.ts';
@@ -155,7 +155,7 @@ export class DiskStore implements LeaseStore {
 
   holder(address: string): string | undefined {
     const attachment = this.holderOf(address);
-    return attachment && describe(attachment);
+    return attachment && describeAttachment(attachment);
   }
 
   /** @throws {Failure} code 11 when another call is at it and does not come to an end. */
@@ -373,24 +373,20 @@ export class DiskStore implements LeaseStore {
   }
 }
 
-function describe(attachment: Attachment): string {
-  return `container ${attachment.containerID}, interface ${attachment.ifname}`;
-}
-
 function alreadyLeased(attachment: Attachment, held: readonly string[]): Failure {
-  return new Failure(codes.inUse, `${describe(attachment)} already has ${held.join(' and ')}`, {
+  return new Failure(codes.inUse, `${describeAttachment(attachment)} already has ${held.join(' and ')}`, {
     details: 'a second ADD of the same attachment: DEL it first',
   });
 }
 
 function busy(verb: string, attachment: Attachment): Failure {
-  return new Failure(codes.tryAgain, `${verb} ${describe(attachment)}: another call is at it`, {
+  return new Failure(codes.tryAgain, `${verb} ${describeAttachment(attachment)}: another call is at it`, {
     details: 'try again when it has ended',
   });
 }
 
 function overtaken(attachment: Attachment): Failure {
-  return new Failure(codes.tryAgain, `add ${describe(attachment)}: a DEL came meanwhile`, {
+  return new Failure(codes.tryAgain, `add ${describeAttachment(attachment)}: a DEL came meanwhile`, {
     details: 'whoever wants it still is to add it again',
   });
 }

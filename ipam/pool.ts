@@ -8,14 +8,14 @@ import {
   type Family,
   formatAddress,
   formatCidr,
+  type Interval,
+  intervalOf,
   lastOf,
   overlap,
 } from '../conf/family.ts';
 
-/** Addresses from `first` to `last`, both included, that may all be handed out. */
-export interface Span {
-  readonly first: bigint;
-  readonly last: bigint;
+/** Addresses that may all be handed out. */
+export interface Span extends Interval {
   readonly subnet: Cidr;
   readonly gateway: Address;
 }
@@ -39,16 +39,9 @@ export interface PoolInput {
   readonly gateways: readonly Address[];
 }
 
-interface Range {
+interface Range extends Interval {
   readonly subnet: Cidr;
-  readonly first: bigint;
-  readonly last: bigint;
   readonly gateway: Address;
-}
-
-interface Interval {
-  readonly first: bigint;
-  readonly last: bigint;
 }
 
 function invalid(message: string): Failure {
@@ -123,8 +116,7 @@ function subtract(interval: Interval, taken: readonly Interval[]): Interval[] {
 
 function toSpans(range: Range, ranges: readonly Range[], excluded: readonly Cidr[]): Span[] {
   const gateways = ranges.map(({ gateway }) => ({ first: gateway.value, last: gateway.value }));
-  const others = excluded.map((cidr) => ({ first: cidr.base, last: lastOf(cidr) }));
-  const taken = [...reserved(range.subnet), ...gateways, ...others];
+  const taken = [...reserved(range.subnet), ...gateways, ...excluded.map(intervalOf)];
   return subtract(range, taken).map(({ first, last }) => ({
     first,
     last,

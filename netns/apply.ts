@@ -1,6 +1,7 @@
 import type { Route } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
 import { parseAddress } from '../conf/family.ts';
+import { describeAttachment } from '../ipam/attachment.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { CommandError, type Run } from './exec.ts';
 import { isIPv6OffByDefault, linksWith, setSysctl } from './host.ts';
@@ -77,7 +78,7 @@ export async function wireHost(
   plan: (names: PairNames) => Wiring,
   made: () => void,
 ): Promise<Wiring> {
-  const operation = `wire ${attachment.ifname} of container ${attachment.containerID}`;
+  const operation = `wire ${describeAttachment(attachment)}`;
   for (const names of candidateNames(attachment)) {
     const wiring = plan(names);
     const refused = await makePair(run, descriptor, operation, wiring).then(made, (error: unknown) => {
@@ -135,7 +136,7 @@ export async function wirePod(
   wiring: Wiring,
   isImplied: boolean,
 ): Promise<Wiring> {
-  const operation = `wire ${attachment.ifname} of container ${attachment.containerID}`;
+  const operation = `wire ${describeAttachment(attachment)}`;
   await writeZeros(run, descriptor, operation, quietSysctls(wiring, wiring.ifname, true));
   let [left, lines] = [wiring, planPod(wiring)];
   while (lines.length > 0) {
@@ -181,7 +182,7 @@ async function writeZeros(
  * @throws {Failure} code 11 when the kernel is busy, 102 when it refuses.
  */
 export async function removePair(run: Run, attachment: Attachment): Promise<void> {
-  const operation = `remove the link of container ${attachment.containerID}, interface ${attachment.ifname}`;
+  const operation = `remove the link of ${describeAttachment(attachment)}`;
   const pairs = evidentPairs(attachment) ?? (await ownPairs(run, attachment, operation));
   for (const { hostEnd } of pairs) {
     await deleteLink(run, operation, hostEnd);

@@ -7,7 +7,8 @@ import {
   type Family,
   families,
   formatCidr,
-  lastOf,
+  type Interval,
+  intervalOf,
   sizeOf,
 } from '../conf/family.ts';
 import { type Block, words } from './nft-table.ts';
@@ -37,20 +38,13 @@ function isPrivate(range: Cidr): boolean {
   );
 }
 
-interface Interval {
-  readonly first: bigint;
-  readonly last: bigint;
-}
-
 /** As few intervals as hold the same addresses, in order: nft wants them so, and shows them so. */
 function merged(ranges: readonly Cidr[]): Interval[] {
-  const sorted = ranges
-    .map((range) => ({ first: range.base, last: lastOf(range) }))
-    .sort((a, b) => (a.first < b.first ? -1 : 1));
+  const sorted = ranges.map(intervalOf).sort((a, b) => (a.first < b.first ? -1 : 1));
   const done: { first: bigint; last: bigint }[] = [];
   for (const next of sorted) {
     const before = done.at(-1);
-    if (!before || next.first > before.last + 1n) done.push(next);
+    if (!before || next.first > before.last + 1n) done.push({ ...next });
     else if (next.last > before.last) before.last = next.last;
   }
   return done;

@@ -1,4 +1,5 @@
 import type { Bandwidth, Limit } from '../conf/rules.ts';
+import { describeAttachment } from '../ipam/attachment.ts';
 import type { Attachment } from '../ipam/store.ts';
 import { ownPairs } from './apply.ts';
 import type { Run } from './exec.ts';
@@ -47,7 +48,7 @@ export async function shape(
   bandwidth: Bandwidth | undefined,
 ): Promise<void> {
   if (!isLimited(bandwidth)) return;
-  const operation = `limit the bandwidth of ${attachment.ifname} of container ${attachment.containerID}`;
+  const operation = `limit the bandwidth of ${describeAttachment(attachment)}`;
   for (const { place, link, limit } of shapedLinks(bandwidth, hostEnd, attachment, descriptor)) {
     await batch(run, place, 'tc', operation, planShaping(limit, link, mtu));
   }

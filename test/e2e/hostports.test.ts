@@ -104,7 +104,7 @@ test.serial(
       const error = failed(await call(node, 'ADD', asked, { netns: pod.path, containerID: 'second' }));
       t.is(error.code, 101);
       t.true(error.msg.includes(`host port ${named} is in use by `), error.msg);
-      t.true(error.msg.endsWith('of default/web-0 (container holder, interface eth0)'), error.msg);
+      t.true(error.msg.endsWith('of default/web-0 (eth0 of container holder)'), error.msg);
       t.is(await kernelState(node), state);
       t.deepEqual(await leases(dataDirOf(lab), 'others'), []);
       t.deepEqual(

@@ -53,7 +53,7 @@ test.serial('each call leaves a line that says what happened, and how long each 
     t.deepEqual([...(line.addresses ?? [])].sort(), podIPs(result).sort());
     t.true(line.ms.start > 0 && line.ms.total >= line.ms.start);
   }
-  t.regex(written[2]?.msg ?? '', /container container-1, interface eth0 already has/);
+  t.regex(written[2]?.msg ?? '', /eth0 of container container-1 already has/);
   const steps = written[0]?.ms.steps ?? [];
   t.true(steps.some(({ step }) => step === 'ip'));
   t.true(steps.some(({ step }) => step === 'ip in the pod'));

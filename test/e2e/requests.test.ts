@@ -43,7 +43,7 @@ const refusals: [string, Config, number, RegExp][] = [
     'in use',
     { runtimeConfig: { ips: ['10.244.1.2'] } },
     101,
-    /10\.244\.1\.2 was asked for, and container first, interface eth0 has it/,
+    /10\.244\.1\.2 was asked for, and eth0 of container first has it/,
   ],
   [
     'outside the pool',

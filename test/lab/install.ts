@@ -1,24 +1,20 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { debianPlugins, executable } from './cni.ts';
 import type { Machine } from './machine.ts';
 import { filesUnder } from './traces.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Debian's containernetworking-plugins; containerd's CRI runs `loopback` before ours in every pod. */
-const debianPlugins = '/usr/lib/cni';
-
-export const executable = join(root, 'dist/dualstack');
-
 /** A file of conf/, as users copy it. */
 export const sample = (name: string) => join(root, 'conf', name);
 
-/** Puts plugins where runtimes look for them. */
+/** Puts plugins where runtimes look for them. containerd's CRI runs `loopback` before ours in every pod. */
 export async function installPlugins(machine: Machine): Promise<void> {
   const folder = machine.outside('/opt/cni/bin');
   await mkdir(folder);
-  for (const path of [executable, join(debianPlugins, 'loopback')])
-    await copyFile(path, join(folder, basename(path)));
+  await copyFile(executable, join(folder, 'dualstack'));
+  await copyFile(join(debianPlugins, 'loopback'), join(folder, 'loopback'));
 }
 
 /** Puts a sample of conf/ where runtimes look for the network configuration. */

@@ -84,7 +84,7 @@ test('a second ADD of the same attachment is refused, and takes nothing from the
   const traces = await storeTraces(node.dataDir);
   const { object } = await node.call('ADD');
   t.is(object?.['code'], 101);
-  t.is(object?.['msg'], 'container container-1, interface eth0 already has 10.0.0.2 and fd00::2');
+  t.is(object?.['msg'], 'eth0 of container container-1 already has 10.0.0.2 and fd00::2');
   t.deepEqual(await storeTraces(node.dataDir), traces);
   t.is(node.kernel.links.length, 2);
 });
@@ -236,7 +236,7 @@ test('an undoing that fails is told on standard error, and the error is the firs
   const { object, warnings } = await node.call('ADD');
   t.regex(String(object?.['msg']), /^wire eth0 of container container-1: nsenter: killed by SIGTERM/);
   t.deepEqual(warnings, [
-    'could not undo: remove the link: remove the link of container container-1, interface eth0: ip: killed by SIGTERM',
+    'could not undo: remove the link: remove the link of eth0 of container container-1: ip: killed by SIGTERM',
   ]);
 });
 

@@ -44,7 +44,7 @@ test('an address has one holder, and others are told who', (t) => {
   store.begin(b, '');
   t.true(store.reserve(a, 'fd00::2'));
   t.false(store.reserve(b, 'fd00::2'));
-  t.is(store.holder('fd00::2'), 'container a, interface eth0');
+  t.is(store.holder('fd00::2'), 'eth0 of container a');
   t.is(store.holder('fd00::3'), undefined);
   t.deepEqual([store.held(a), store.held(b)], [['fd00::2'], []]);
 });
@@ -56,7 +56,7 @@ test('a second ADD of the same attachment is refused, until the first is release
   store.reserve(a, 'fd00::2');
   const error = t.throws(() => store.begin(a, ''), { instanceOf: Failure });
   t.is(error.code, codes.inUse);
-  t.is(error.message, 'container a, interface eth0 already has 10.0.0.2 and fd00::2');
+  t.is(error.message, 'eth0 of container a already has 10.0.0.2 and fd00::2');
   store.release(a);
   t.notThrows(() => store.begin(a, ''));
 });
@@ -77,14 +77,14 @@ test('one that another living process adds is refused; what a dead one began is 
   addedBy(anotherProcess());
   const error = t.throws(() => store.begin(a, ''), { instanceOf: Failure });
   t.is(error.code, codes.tryAgain);
-  t.is(error.message, 'add container a, interface eth0: another call is at it');
+  t.is(error.message, 'add eth0 of container a: another call is at it');
   addedBy(`${process.ppid}.1`);
   t.notThrows(() => store.begin(a, ''));
 });
 
 test('an ADD is not confirmed when a DEL has begun, or has ended', (t) => {
   const store = openDisk(temporaryFolder(t));
-  const overtaken = { instanceOf: Failure, message: 'add container a, interface eth0: a DEL came meanwhile' };
+  const overtaken = { instanceOf: Failure, message: 'add eth0 of container a: a DEL came meanwhile' };
   store.begin(a, '');
   store.reserve(a, '10.0.0.2');
   store.confirm(a, ['10.0.0.2']);
