@@ -10,7 +10,7 @@ import { builtPlugins, type Contestant, contestants } from './contestants.ts';
 import type { BenchFigures, ContestantFigures, FloorFigures } from './figures.ts';
 import { openFloor } from './floor.ts';
 import { besideLeases } from './leases.ts';
-import { firstPackets, paths } from './packets.ts';
+import { firstPackets, travels } from './packets.ts';
 import { openProgress, type Progress } from './progress.ts';
 import { report } from './report.ts';
 import { lifeRounds, peakMemory } from './rounds.ts';
@@ -21,11 +21,19 @@ const root = join(import.meta.dirname, '../..');
 const tools = join(import.meta.dirname, 'tools');
 
 /** How much is measured. */
-const whole = { rounds: 25, bursts: 3, pods: 110, leases: [0, 1000, 60_000], leaseRounds: 7, packets: 5 };
-const quick = { rounds: 5, bursts: 1, pods: 30, leases: [0, 1000], leaseRounds: 3, packets: 1 };
+const whole = {
+  rounds: 25,
+  bursts: 3,
+  pods: 110,
+  leases: [0, 1000, 60_000],
+  leaseRounds: 7,
+  packets: 5,
+  travels: 3,
+};
+const quick = { rounds: 5, bursts: 1, pods: 30, leases: [0, 1000], leaseRounds: 3, packets: 1, travels: 1 };
 type Size = typeof whole;
 
-const usage = `npm run bench             some ten minutes; writes docs/bench.json and docs/bench.svg
+const usage = `npm run bench             some twelve minutes; writes docs/bench.json and docs/bench.svg
 npm run bench -- --quick  some two minutes, and writes nothing: to see that it runs
 `;
 
@@ -83,11 +91,14 @@ class Bench {
     for (const contestant of all) sites.push(await this.#open(contestant));
     const { floor, lives } = await this.#lives(sites);
     const waves = await this.#bursts(sites);
+    const travellers = sites.filter(({ contestant }) => isOneOf(travelled, contestant));
+    const ways = await travels(travellers, this.#size.travels, this.#progress);
     const figures: ContestantFigures[] = [];
     for (const site of sites) {
       const life = lives.get(site);
-      const burst = waves.get(site);
-      if (life) figures.push({ ...(await this.#more(site)), life, ...(burst && { burst }) });
+      const [burst, paths] = [waves.get(site), ways.get(site)];
+      if (!life) continue;
+      figures.push({ ...(await this.#more(site)), life, ...(burst && { burst }), ...(paths && { paths }) });
     }
     const machine = {
       cpus: cpus().length,
@@ -123,7 +134,7 @@ class Bench {
     return bursts(crowds, namespaces, times, this.#progress);
   }
 
-  async #more(site: Site): Promise<Omit<ContestantFigures, 'life' | 'burst'>> {
+  async #more(site: Site): Promise<Omit<ContestantFigures, 'life' | 'burst' | 'paths'>> {
     const { contestant } = site;
     const { leases, leaseRounds, packets } = this.#size;
     const open = () => this.#open(contestant);
@@ -135,7 +146,6 @@ class Bench {
       ...(isOneOf(scaled, contestant) && {
         leases: await besideLeases(open, leases, leaseRounds, this.#progress),
       }),
-      ...(isOneOf(travelled, contestant) && { paths: await paths(site, this.#progress) }),
     };
   }
 }

@@ -49,7 +49,14 @@ async function latency(from: Namespace, address: string): Promise<number> {
   return Number(/= [\d.]+\/([\d.]+)\//.exec(report)?.[1]);
 }
 
-async function path(from: Namespace, to: Namespace, addresses: readonly string[]): Promise<PathFigures> {
+/** From where to where, and the addresses there. */
+interface Path {
+  readonly from: Namespace;
+  readonly to: Namespace;
+  readonly addresses: readonly string[];
+}
+
+async function measure({ from, to, addresses }: Path): Promise<PathFigures> {
   const figures = { throughput: {} as Record<string, number>, latency: {} as Record<string, number> };
   for (const address of addresses) {
     const family = address.includes(':') ? 'IPv6' : 'IPv4';
@@ -65,17 +72,45 @@ export interface PathsFigures {
   readonly nodeToPod: PathFigures;
 }
 
-/** What two pods of a node, and the node itself, have of each other. */
-export async function paths(site: Site, progress: Progress): Promise<PathsFigures> {
-  const [one, other] = [await site.pod(), await site.pod()];
+/** Two pods of a node, and the ways to one of them. */
+async function lay(site: Site): Promise<Readonly<Record<keyof PathsFigures, Path>>> {
+  const [one, to] = [await site.pod(), await site.pod()];
   await site.call('ADD', 'one', one);
-  await site.call('ADD', 'other', other);
+  await site.call('ADD', 'other', to);
   const addresses = await site.addressesOf('other');
-  progress(`throughput: ${site.contestant.name}, pod to pod`);
-  const podToPod = await path(one, other, addresses);
-  progress(`throughput: ${site.contestant.name}, node to pod`);
-  const nodeToPod = await path(site.node, other, addresses);
-  await site.call('DEL', 'one', one);
-  await site.call('DEL', 'other', other);
-  return { podToPod, nodeToPod };
+  return { podToPod: { from: one, to, addresses }, nodeToPod: { from: site.node, to, addresses } };
+}
+
+function mediansOf(samples: readonly PathFigures[]): PathFigures {
+  const perFamily = (figure: keyof PathFigures): PerFamily => ({
+    IPv4: median(samples.map((sample) => sample[figure].IPv4)),
+    IPv6: median(samples.map((sample) => sample[figure].IPv6)),
+  });
+  return { throughput: perFamily('throughput'), latency: perFamily('latency') };
+}
+
+/** What two pods of a node, and the node itself, have of each other: medians of rounds, the sites in turns. */
+export async function travels(
+  sites: readonly Site[],
+  rounds: number,
+  progress: Progress,
+): Promise<Map<Site, PathsFigures>> {
+  const taken = [];
+  for (const site of sites) taken.push({ site, paths: await lay(site), samples: [] as PathsFigures[] });
+  for (let round = 1; round <= rounds; round++) {
+    for (const { site, paths, samples } of taken) {
+      progress(`throughput: round ${round} of ${rounds}, ${site.contestant.name}`);
+      const [podToPod, nodeToPod] = [await measure(paths.podToPod), await measure(paths.nodeToPod)];
+      samples.push({ podToPod, nodeToPod });
+    }
+  }
+  return new Map(
+    taken.map(({ site, samples }) => [
+      site,
+      {
+        podToPod: mediansOf(samples.map(({ podToPod }) => podToPod)),
+        nodeToPod: mediansOf(samples.map(({ nodeToPod }) => nodeToPod)),
+      },
+    ]),
+  );
 }
