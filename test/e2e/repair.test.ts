@@ -123,7 +123,10 @@ test.serial('an ADD that meets a lost table takes no host port from a pod that i
   const running = await addPod(lab, node, published, 'running');
   await node.run('nft', 'flush', 'ruleset');
   const second = await call(node, 'ADD', running.config, { netns: pod.path, containerID: 'second' });
-  t.regex(failed(second).msg, /host port \*:8080\/tcp is in use by 10\.244\.1\.2 of container running/);
+  t.regex(
+    failed(second).msg,
+    /host port \*:8080\/tcp is in use by 10\.244\.1\.2 of eth0 of container running/,
+  );
   await addPod(lab, node, {}, 'third');
   t.is((await check(node, running)).status, 0);
 });
