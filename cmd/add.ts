@@ -89,19 +89,18 @@ function obtainLease(
     : leaseFromDelegate(type, request, configuration, host, undo);
 }
 
-/** Those of the file; else those of the delegate; undefined when neither has any. */
-function requestedRoutes(
-  configuration: Configuration,
-  obtained: Lease | DelegatedLease,
-): readonly Route[] | undefined {
-  if (configuration.routes) return configuration.routes;
-  const delegated = 'result' in obtained ? parseRoutes(obtained.result.routes) : [];
-  return delegated.length > 0 ? delegated : undefined;
+/** What a pod is to route, and whether nobody asked for it. */
+interface ChosenRoutes {
+  readonly routes: readonly Route[];
+  readonly isImplied: boolean;
 }
 
-/** What was asked for; else a default route for each family. */
-export function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): readonly Route[] {
-  return requestedRoutes(configuration, obtained) ?? defaultRoutes(obtained);
+/** Those of the file; else those of the delegate; else, implied, a default route for each family. */
+export function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): ChosenRoutes {
+  if (configuration.routes) return { routes: configuration.routes, isImplied: false };
+  const delegated = 'result' in obtained ? parseRoutes(obtained.result.routes) : [];
+  if (delegated.length > 0) return { routes: delegated, isImplied: false };
+  return { routes: defaultRoutes(obtained), isImplied: true };
 }
 
 /** A pod's second interface comes without the default routes that the first one brought. */
@@ -158,8 +157,7 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
   const mtu = linkMtu(configuration.mtu, families);
   if (configuration.sysctls) forward(families, host);
 
-  const routes = routesOf(configuration, obtained);
-  const isImplied = requestedRoutes(configuration, obtained) === undefined;
+  const { routes, isImplied } = routesOf(configuration, obtained);
   const { ifname } = attachment;
   const plan = (names: PairNames): Wiring => ({
     names: withMac(names, runtimeConfig.mac),

@@ -53,6 +53,16 @@ export interface TableProblems {
   readonly elements: readonly string[];
 }
 
+/** The table with its elements, in nft's words; nothing when there is none. @throws {Failure} as `nft`. */
+export async function listTable(run: Run, operation: string): Promise<string> {
+  try {
+    return await nft(run, operation, listingLine);
+  } catch (error) {
+    if (isAbsent(error)) return '';
+    throw error;
+  }
+}
+
 /**
  * Compares the table with what an attachment needs there.
  *
@@ -65,10 +75,7 @@ export async function inspectTable(
   network: NetworkPlan,
   footprint: Footprint | undefined,
 ): Promise<TableProblems> {
-  const text = await nft(run, operation, listingLine).catch((error: unknown) => {
-    if (isAbsent(error)) return '';
-    throw error;
-  });
+  const text = await listTable(run, operation);
   if (text === '') return { rules: [`nftables table ${tableName} is missing`], elements: [] };
   return {
     rules: await wrongBlocks(run, operation, network, parseListing(withoutElements(text))),

@@ -3,9 +3,9 @@ import type { Footprint } from './footprint.ts';
 import { ipQuery } from './ip.ts';
 import { linkExists } from './liveness.ts';
 import { hostEndPrefix } from './naming.ts';
-import { isAbsent, isMissing, nft } from './nft.ts';
+import { isMissing, nft } from './nft.ts';
 import { deleteLine, elementsOf, type Listed, ListedElements, nameOf } from './nft-elements.ts';
-import { listingLine } from './nft-table.ts';
+import { listTable } from './nft-inspect.ts';
 
 /** The addresses that the host has routes to by a host end, and those of the host ends. */
 async function routedAddresses(run: Run, operation: string): Promise<Set<string>> {
@@ -18,9 +18,9 @@ async function routedAddresses(run: Run, operation: string): Promise<Set<string>
 
 async function listed(run: Run, operation: string): Promise<readonly Listed[]> {
   try {
-    return new ListedElements(await nft(run, operation, listingLine)).all();
+    return new ListedElements(await listTable(run, operation)).all();
   } catch (error) {
-    if (isMissing(error) || isAbsent(error)) return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

@@ -134,7 +134,7 @@ function wiringFor(configuration: Configuration, lease: Lease): Wiring {
     ipv6: runsIPv6(mtu),
     alias: 'namespace/pod',
     addresses: lease.addresses,
-    routes: routesOf(configuration, lease),
+    routes: routesOf(configuration, lease).routes,
   };
 }
 
