@@ -60,9 +60,10 @@ function toScale(bars: readonly Bar[]): object[] {
 
 function specification(figures: BenchFigures): TopLevelSpec {
   const { contestants, floor, machine, rounds } = figures;
-  const titles = panels(figures).map(([title]) => title);
+  const all = panels(figures);
+  const titles = all.map(([title]) => title);
   const masquerading = contestants.filter(({ name }) => drawn.test(name));
-  const own = panels(figures).flatMap((panel) => barsOf(panel, masquerading));
+  const own = all.flatMap((panel) => barsOf(panel, masquerading));
   const header = { labelAnchor: 'start', labelOrient: 'top', labelPadding: 4, labelFontSize: 12 } as const;
   return {
     background: 'white',

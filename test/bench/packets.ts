@@ -104,6 +104,10 @@ export async function travels(
       samples.push({ podToPod, nodeToPod });
     }
   }
+  for (const { site, paths } of taken) {
+    await site.call('DEL', 'one', paths.podToPod.from);
+    await site.call('DEL', 'other', paths.podToPod.to);
+  }
   return new Map(
     taken.map(({ site, samples }) => [
       site,
