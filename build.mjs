@@ -5,7 +5,7 @@
  *   dist/dualstack      the same as one self-contained executable, for hosts that have not
  *
  * The executable is Node.js's single-executable form (https://nodejs.org/api/single-executable-applications.html)
- * with a start-up snapshot (cmd/snapshot.ts), on the Node.js that package.json pins. That is version 24 because the
+ * with a start-up snapshot (cmd/entry/snapshot.ts), on the Node.js that package.json pins. That is version 24 because the
  * binary of 26 needs libatomic.so.1, which minimal hosts lack.
  */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -55,7 +55,7 @@ async function bundle(entry) {
 }
 
 async function writeScript() {
-  writeFileSync(`${dist}/dualstack.cjs`, shebang + (await bundle('script.ts')), { mode: 0o755 });
+  writeFileSync(`${dist}/dualstack.cjs`, shebang + (await bundle('entry/script.ts')), { mode: 0o755 });
 }
 
 /**
@@ -120,7 +120,7 @@ async function writeExecutable() {
   const [main, config, blob, binary] = ['main.cjs', 'sea.json', 'blob', 'dualstack'].map(
     (name) => `${work}/${name}`,
   );
-  writeFileSync(main, await bundle('snapshot.ts'));
+  writeFileSync(main, await bundle('entry/snapshot.ts'));
   writeFileSync(
     config,
     JSON.stringify({

@@ -1,15 +1,15 @@
 import { basename } from 'node:path';
-import { run } from '../netns/exec.ts';
-import { add } from './add.ts';
-import { check } from './check.ts';
-import { del } from './del.ts';
-import { gc } from './gc.ts';
-import { ipamHandlers } from './ipam.ts';
-import { logged } from './logged.ts';
-import { answer, type Handlers } from './protocol.ts';
-import { status } from './status.ts';
-import { readStandardInput, write } from './streams.ts';
-import { supportedVersions } from './version.ts';
+import { run } from '../netns/process/exec.ts';
+import { answer, type Handlers } from './cni/protocol.ts';
+import { supportedVersions } from './cni/version.ts';
+import { readStandardInput, write } from './entry/streams.ts';
+import { logged } from './log/logged.ts';
+import { add } from './verbs/add.ts';
+import { check } from './verbs/check.ts';
+import { del } from './verbs/del.ts';
+import { gc } from './verbs/gc.ts';
+import { ipamHandlers } from './verbs/ipam.ts';
+import { status } from './verbs/status.ts';
 
 /** Put in by the build. */
 const version = process.env['DUALSTACK_VERSION'];
@@ -35,7 +35,7 @@ async function answerPerson(words: readonly string[]): Promise<void> {
     write(2, about());
     return;
   }
-  const { serve } = await import('./operator/main.ts');
+  const { serve } = await import('./tool/main.ts');
   const { output, complaint, status } = await serve(words, version ?? '', run);
   write(1, output);
   write(2, complaint);

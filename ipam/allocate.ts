@@ -2,7 +2,7 @@ import { codes, Failure } from '../conf/failure.ts';
 import { type Address, formatAddress } from '../conf/family.ts';
 import { capacity, describePool, type Pool, type Span, spanOf, successor } from './pool.ts';
 import type { Preference } from './preference.ts';
-import type { Attachment, LeaseStore } from './store.ts';
+import type { Attachment, LeaseStore } from './store/store.ts';
 
 /** An address of a pod, and what it reaches everything through. */
 export interface Endpoint {

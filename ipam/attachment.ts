@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Attachment } from './store.ts';
+import type { Attachment } from './store/store.ts';
 
 /**
  * 64 hexadecimal digits that stand for an attachment wherever a name of fixed length is needed: a file of the

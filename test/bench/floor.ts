@@ -2,8 +2,8 @@ import { chmod, copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { parseAddress, parseCidr } from '../../conf/family.ts';
-import { candidateNames } from '../../netns/naming.ts';
-import { planHost, planPod, type Wiring } from '../../netns/plan.ts';
+import { candidateNames } from '../../netns/link/naming.ts';
+import { planHost, planPod, type Wiring } from '../../netns/link/plan.ts';
 import { type Lab, systemPath } from '../lab/namespaces.ts';
 import { script, stopwatch, type Timing } from './site.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cidr, formatAddress, parseCidr } from '../../conf/family.ts';
-import { formatLease } from '../../ipam/lease-file.ts';
+import { formatLease } from '../../ipam/store/lease-file.ts';
 import { podCIDRs } from './contestants.ts';
 import type { Progress } from './progress.ts';
 import type { Site, Timing } from './site.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { type Address, formatAddress, parseAddress } from '../../conf/family.ts';
-import { forwardingSwitch } from '../../netns/host.ts';
+import { forwardingSwitch } from '../../netns/host/host.ts';
 import { Chain, type Conflist, podIPs, type Result } from '../lab/cni.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
 import { kernelState, storeTraces } from '../lab/traces.ts';

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { podIPs } from '../lab/cni.ts';
 import { openLab } from '../lab/namespaces.ts';
-import { confDirOf, tool, toolJson, writeConfiguration, writeConflist } from '../lab/operator.ts';
 import { addPod, dataDirOf } from '../lab/pods.ts';
+import { confDirOf, tool, toolJson, writeConfiguration, writeConflist } from '../lab/tool.ts';
 import { filesUnder, kernelState, leases } from '../lab/traces.ts';
 
 type Explained = Record<

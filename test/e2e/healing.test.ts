@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
-import { candidateNames } from '../../netns/naming.ts';
+import { candidateNames } from '../../netns/link/naming.ts';
 import { call, debianPlugins, failed, type Invocation, type Outcome, podIPs, succeeded } from '../lab/cni.ts';
 import { mountDisk } from '../lab/disk.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { call, succeeded } from '../lab/cni.ts';
 import { type Lab, openLab } from '../lab/namespaces.ts';
-import { confDirOf, tool, toolJson, writeConfiguration, writeConflist } from '../lab/operator.ts';
 import { dataDirOf } from '../lab/pods.ts';
+import { confDirOf, tool, toolJson, writeConfiguration, writeConflist } from '../lab/tool.ts';
 
 const cidrs = '10.244.1.0/24,fd00:10:244:1::/64';
 

@@ -4,7 +4,7 @@ import test from 'ava';
 import { execa } from 'execa';
 import { executable } from '../lab/cni.ts';
 import { openLab } from '../lab/namespaces.ts';
-import { tool } from '../lab/operator.ts';
+import { tool } from '../lab/tool.ts';
 
 /** How the executable answers a runtime from where it was put. */
 function version(path: string) {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { call, podIPs } from '../lab/cni.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
-import { confDirOf, tool, toolJson, writeConflist } from '../lab/operator.ts';
 import { addPod, configuration, dataDirOf } from '../lab/pods.ts';
+import { confDirOf, tool, toolJson, writeConflist } from '../lab/tool.ts';
 import { until } from '../lab/until.ts';
 
 interface Network {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { execa } from 'execa';
-import { planNetwork } from '../../netns/nft-masquerade.ts';
-import { base, planRewrite, planTable } from '../../netns/nft-table.ts';
+import { planNetwork } from '../../netns/firewall/masquerade.ts';
+import { base, planRewrite, planTable } from '../../netns/firewall/table.ts';
 import { type Namespace, openLab, systemPath } from '../lab/namespaces.ts';
 import { samples } from '../lab/rule-sets.ts';
 

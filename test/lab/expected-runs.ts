@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ExecutionContext } from 'ava';
-import { type Command, CommandError, type Outcome, type Run } from '../../netns/exec.ts';
+import { type Command, CommandError, type Outcome, type Run } from '../../netns/process/exec.ts';
 
 /** What a program answers: its output, and how it ended when that was not well. */
 export interface Reply {

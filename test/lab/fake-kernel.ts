@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import type { Command, Output, Run } from '../../netns/exec.ts';
+import type { Command, Output, Run } from '../../netns/process/exec.ts';
 import { type Reply, reply } from './expected-runs.ts';
 import { FakeNft } from './fake-nft.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Environment } from '../../cmd/environment.ts';
-import type { Outcome } from '../../netns/exec.ts';
+import type { Environment } from '../../cmd/cni/environment.ts';
+import type { Outcome } from '../../netns/process/exec.ts';
 import type { Reply } from './expected-runs.ts';
 import { podNamespaces } from './in-process.ts';
 import { systemPath } from './namespaces.ts';

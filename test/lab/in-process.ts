@@ -1,12 +1,12 @@
-import { add } from '../../cmd/add.ts';
-import { check } from '../../cmd/check.ts';
-import { del } from '../../cmd/del.ts';
-import type { Environment } from '../../cmd/environment.ts';
-import { gc } from '../../cmd/gc.ts';
-import { ipamHandlers } from '../../cmd/ipam.ts';
-import { answer, type Handlers } from '../../cmd/protocol.ts';
-import { status } from '../../cmd/status.ts';
-import type { Run } from '../../netns/exec.ts';
+import type { Environment } from '../../cmd/cni/environment.ts';
+import { answer, type Handlers } from '../../cmd/cni/protocol.ts';
+import { add } from '../../cmd/verbs/add.ts';
+import { check } from '../../cmd/verbs/check.ts';
+import { del } from '../../cmd/verbs/del.ts';
+import { gc } from '../../cmd/verbs/gc.ts';
+import { ipamHandlers } from '../../cmd/verbs/ipam.ts';
+import { status } from '../../cmd/verbs/status.ts';
+import type { Run } from '../../netns/process/exec.ts';
 import { systemPath } from './namespaces.ts';
 
 export const plugin: Handlers = { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status };

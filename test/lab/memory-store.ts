@@ -1,4 +1,4 @@
-import type { Attachment, LeaseStore } from '../../ipam/store.ts';
+import type { Attachment, LeaseStore } from '../../ipam/store/store.ts';
 
 /** Leases in a map: stands in for the disk, and lets a test decide who is dead. */
 export class MemoryStore implements LeaseStore {

@@ -1,5 +1,5 @@
 import { parseCidr } from '../../conf/family.ts';
-import type { Egress } from '../../netns/nft-masquerade.ts';
+import type { Egress } from '../../netns/firewall/masquerade.ts';
 
 /** CIDRs from texts that are such. */
 export function cidrs(...texts: string[]) {

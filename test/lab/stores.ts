@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { DiskStore, type IsDead } from '../../ipam/disk.ts';
+import { DiskStore, type IsDead } from '../../ipam/store/disk.ts';
 
 /** A folder of the test's own, removed with it. */
 export function temporaryFolder(t: ExecutionContext): string {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { build, type Metafile } from 'esbuild';
-import type { Command } from '../../../netns/exec.ts';
-import { tracksConnections } from '../../../netns/host.ts';
+import { tracksConnections } from '../../../netns/host/host.ts';
+import type { Command } from '../../../netns/process/exec.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { attachmentEnvironment, callInProcess, podNamespaces } from '../../lab/in-process.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
@@ -67,13 +67,13 @@ function loadedAtOnce({ inputs, outputs }: Metafile, entry: string): string[] {
   return [...found].filter((path) => path.startsWith('node:') || isBundled(path));
 }
 
-/** A package, a module of Node.js, or a folder of ours. */
+/** A package, a module of Node.js, or a room of ours. */
 function originOf(path: string): string {
   const [, ofPackage] = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path) ?? [];
-  return ofPackage ?? (path.startsWith('node:') ? path : path.replace(/\/[^/]*$/, ''));
+  return ofPackage ?? (path.startsWith('node:') ? path : path.replace(/\/.*$/, ''));
 }
 
-for (const entry of ['cmd/script.ts', 'cmd/snapshot.ts']) {
+for (const entry of ['cmd/entry/script.ts', 'cmd/entry/snapshot.ts']) {
   test(`${entry} loads nothing that the way of a pod does not need`, async (t) => {
     const root = join(import.meta.dirname, '../../..');
     const { metafile } = await build({
@@ -86,7 +86,7 @@ for (const entry of ['cmd/script.ts', 'cmd/snapshot.ts']) {
       outdir: 'dist',
     });
     const paths = loadedAtOnce(metafile, entry);
-    const ofBuild = entry === 'cmd/snapshot.ts' ? ['node:os', 'node:v8'] : [];
+    const ofBuild = entry === 'cmd/entry/snapshot.ts' ? ['node:os', 'node:v8'] : [];
     const ofPod = ['node:child_process', 'node:crypto', 'node:fs', 'node:path'];
     t.deepEqual(
       [...new Set(paths.map(originOf))].sort(),

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import { delegate, delegateOf, findDelegate } from '../../../cmd/delegate.ts';
+import { delegate, delegateOf, findDelegate } from '../../../cmd/cni/delegate.ts';
 import { Failure } from '../../../conf/failure.ts';
 import { expectedRuns, type Reply } from '../../lab/expected-runs.ts';
 import { temporaryFolder } from '../../lab/stores.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { aliasOf } from '../../../cmd/add.ts';
-import { argumentsOf } from '../../../cmd/environment.ts';
+import { argumentsOf } from '../../../cmd/cni/environment.ts';
+import { aliasOf } from '../../../cmd/verbs/add.ts';
 
 test('CNI_ARGS as Kubernetes sends them', (t) => {
   const CNI_ARGS =

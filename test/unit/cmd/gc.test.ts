@@ -1,5 +1,5 @@
 import test from 'ava';
-import { validAttachments } from '../../../cmd/gc.ts';
+import { validAttachments } from '../../../cmd/verbs/gc.ts';
 import { Failure } from '../../../conf/failure.ts';
 
 const a = { containerID: 'a', ifname: 'eth0' };

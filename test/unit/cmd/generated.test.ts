@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { decodeResult } from '../../../cmd/result.ts';
+import { decodeResult } from '../../../cmd/cni/result.ts';
 import { parseInterfaceAddress } from '../../../conf/family.ts';
-import type { Outcome } from '../../../netns/exec.ts';
+import type { Outcome } from '../../../netns/process/exec.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { type GeneratedCall, generatedCall, lastResult, storeFolder } from '../../lab/generated.ts';
 import {

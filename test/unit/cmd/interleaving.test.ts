@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { Run } from '../../../netns/exec.ts';
+import type { Run } from '../../../netns/process/exec.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { attachmentEnvironment, callInProcess, type InProcessOutcome } from '../../lab/in-process.ts';
 import { temporaryFolder } from '../../lab/stores.ts';

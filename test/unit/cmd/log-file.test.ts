@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
-import { appendLine } from '../../../cmd/log-file.ts';
+import { appendLine } from '../../../cmd/log/log-file.ts';
 
 function temporary(): Disposable & { path: string; folder: string } {
   const folder = mkdtempSync(join(tmpdir(), 'dualstack-log-'));
@@ -56,7 +56,7 @@ test('no link is followed, and nothing but a file is written to', (t) => {
 test('processes that write and rotate at once neither mix nor lose lines', async (t) => {
   using place = temporary();
   const [writers, lines] = [4, 1000];
-  const script = `import { appendLine } from ${JSON.stringify(join(import.meta.dirname, '../../../cmd/log-file.ts'))};
+  const script = `import { appendLine } from ${JSON.stringify(join(import.meta.dirname, '../../../cmd/log/log-file.ts'))};
     for (let n = 0; n < ${lines}; n++) appendLine(process.argv[1], JSON.stringify({ writer: process.argv[2], n, filler: 'x'.repeat(500) }), 1_500_000);`;
   const names = Array.from({ length: writers }, (_, index) => `${index}`);
   await Promise.all(

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 
-const main = join(import.meta.dirname, '../../../cmd/script.ts');
+const main = join(import.meta.dirname, '../../../cmd/entry/script.ts');
 
 test('called by a person, the plugin says on standard error what it is', async (t) => {
   const { exitCode, stdout, stderr } = await execa(process.execPath, [main], {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { hostPortsOf } from '../../../cmd/ports.ts';
+import { hostPortsOf } from '../../../cmd/verbs/ports.ts';
 import { formatAddress, parseAddress } from '../../../conf/family.ts';
 import { parseRuntimeConfig } from '../../../conf/runtime.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { answer, type Handlers } from '../../../cmd/protocol.ts';
+import { answer, type Handlers } from '../../../cmd/cni/protocol.ts';
 import { Failure } from '../../../conf/failure.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { attachmentEnvironment, callInProcess, plugin } from '../../lab/in-process.ts';

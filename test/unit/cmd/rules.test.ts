@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import test from 'ava';
-import type { Environment } from '../../../cmd/environment.ts';
+import type { Environment } from '../../../cmd/cni/environment.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { attachmentEnvironment, callInProcess } from '../../lab/in-process.ts';
 import { temporaryFolder } from '../../lab/stores.ts';

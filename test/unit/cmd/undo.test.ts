@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Undo } from '../../../cmd/undo.ts';
+import { Undo } from '../../../cmd/verbs/undo.ts';
 
 test('the last thing is undone first, once', async (t) => {
   const done: string[] = [];

@@ -1,7 +1,7 @@
 import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { Outcome } from '../../../netns/exec.ts';
+import type { Outcome } from '../../../netns/process/exec.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { attachmentEnvironment, callInProcess, podNamespaces } from '../../lab/in-process.ts';
 import { temporaryFolder } from '../../lab/stores.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import test from 'ava';
-import { decodeResult, encodeResult, extendResult, type Result } from '../../../cmd/result.ts';
-import { isAtLeast, supportedVersions } from '../../../cmd/version.ts';
+import { decodeResult, encodeResult, extendResult, type Result } from '../../../cmd/cni/result.ts';
+import { isAtLeast, supportedVersions } from '../../../cmd/cni/version.ts';
 import { Failure } from '../../../conf/failure.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { attachmentEnvironment, callInProcess } from '../../lab/in-process.ts';

@@ -14,9 +14,9 @@ const root = join(import.meta.dirname, '../../..');
 /** The tool of people complains in its own words: those are no CNI errors. */
 function sources(): string[] {
   const files = ['cmd', 'conf', 'ipam', 'netns'].flatMap((folder) =>
-    readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
   );
-  return files.filter((name) => name.endsWith('.ts'));
+  return files.filter((name) => name.endsWith('.ts') && !name.startsWith('cmd/tool/'));
 }
 
 /** The text up to the bracket that closes the one before `start`; strings may hold brackets of their own. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import test from 'ava';
-import { readBootID } from '../../../ipam/boot.ts';
+import { readBootID } from '../../../ipam/store/boot.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
 
 test('the kernel names this boot, and always the same way', (t) => {

@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { removeDeadClaims, withClaim } from '../../../ipam/claim.ts';
+import { removeDeadClaims, withClaim } from '../../../ipam/store/claim.ts';
 import { anotherProcess, temporaryFolder } from '../../lab/stores.ts';
 
 /** The claim of another process. */

@@ -1,6 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { formatEntryHead, formatLease, isHeldBy, parseEntry, parseLease } from '../../../ipam/lease-file.ts';
+import {
+  formatEntryHead,
+  formatLease,
+  isHeldBy,
+  parseEntry,
+  parseLease,
+} from '../../../ipam/store/lease-file.ts';
 
 const containerID = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,70}$/);
 const ifname = fc.stringMatching(/^[^\s/:]{1,15}$/);

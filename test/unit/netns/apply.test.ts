@@ -1,7 +1,7 @@
 import test from 'ava';
 import { Failure } from '../../../conf/failure.ts';
-import { ownPairs, removePair, removePairsBut } from '../../../netns/apply.ts';
-import { candidateNames } from '../../../netns/naming.ts';
+import { ownPairs, removePair, removePairsBut } from '../../../netns/link/apply.ts';
+import { candidateNames } from '../../../netns/link/naming.ts';
 import { type Exchange, expectedRuns, ipLines, type Reply, refusal } from '../../lab/expected-runs.ts';
 
 const attachment = { containerID: 'container-1', ifname: 'eth0' };

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { type Command, CommandError, run as start } from '../../../netns/exec.ts';
+import { type Command, CommandError, run as start } from '../../../netns/process/exec.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
 import { until } from '../../lab/until.ts';
 

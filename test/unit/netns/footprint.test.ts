@@ -1,7 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type Address, families, IPv4, IPv6, parseAddress } from '../../../conf/family.ts';
-import { formatFootprint, parseFootprints } from '../../../netns/footprint.ts';
 import {
   addLine,
   deleteLine,
@@ -9,7 +8,8 @@ import {
   elementsOf,
   ListedElements,
   replaceLine,
-} from '../../../netns/nft-elements.ts';
+} from '../../../netns/firewall/elements.ts';
+import { formatFootprint, parseFootprints } from '../../../netns/firewall/footprint.ts';
 import { cidrs } from '../../lab/rule-sets.ts';
 
 const address = fc

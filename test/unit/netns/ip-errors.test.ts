@@ -1,5 +1,5 @@
 import test from 'ava';
-import { classifyIpError, type IpError } from '../../../netns/ip-errors.ts';
+import { classifyIpError, type IpError } from '../../../netns/process/ip-errors.ts';
 
 /** What iproute2 6.1.0 wrote on standard error in a namespace of its own, and what we make of it. */
 const samples: [string, string, IpError][] = [

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { codes, Failure } from '../../../conf/failure.ts';
-import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from '../../../netns/ip.ts';
+import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from '../../../netns/process/ip.ts';
 import { expectedRuns, ipLines, type Reply, refusal } from '../../lab/expected-runs.ts';
 
 const lines = ['link set dev a up', 'address add 10.0.0.1/32 dev a', 'route add 10.0.0.2/32 dev a'];

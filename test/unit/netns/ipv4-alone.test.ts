@@ -1,6 +1,6 @@
 import test from 'ava';
 import { type Address, IPv4 } from '../../../conf/family.ts';
-import { planHost, planPod, quietSysctls, type Wiring } from '../../../netns/plan.ts';
+import { planHost, planPod, quietSysctls, type Wiring } from '../../../netns/link/plan.ts';
 
 function ipv4(text: string): Address {
   return { family: IPv4, value: IPv4.parse(text) ?? 0n };

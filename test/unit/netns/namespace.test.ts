@@ -1,7 +1,7 @@
 import test from 'ava';
 import { codes, Failure } from '../../../conf/failure.ts';
-import { isProvablyDead } from '../../../netns/liveness.ts';
-import { isNamespace, isOwnNamespace, openNamespace } from '../../../netns/namespace.ts';
+import { isProvablyDead } from '../../../netns/link/liveness.ts';
+import { isNamespace, isOwnNamespace, openNamespace } from '../../../netns/link/namespace.ts';
 
 const own = '/proc/self/ns/net';
 const nowhere = '/run/netns/dualstack-nowhere';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { parseAddress } from '../../../conf/family.ts';
-import { candidateNames, linkLocal } from '../../../netns/naming.ts';
+import { candidateNames, linkLocal } from '../../../netns/link/naming.ts';
 
 const attachment = fc.record({ containerID: fc.string(), ifname: fc.string() });
 

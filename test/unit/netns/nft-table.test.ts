@@ -1,6 +1,6 @@
 import test from 'ava';
-import { planNetwork } from '../../../netns/nft-masquerade.ts';
-import { base, differences, parseListing, planRewrite, planTable } from '../../../netns/nft-table.ts';
+import { planNetwork } from '../../../netns/firewall/masquerade.ts';
+import { base, differences, parseListing, planRewrite, planTable } from '../../../netns/firewall/table.ts';
 import { cidrs, samples } from '../../lab/rule-sets.ts';
 
 const whole = `table inet dualstack {

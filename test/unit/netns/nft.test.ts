@@ -1,14 +1,14 @@
 import test from 'ava';
 import { Failure } from '../../../conf/failure.ts';
 import { parseAddress } from '../../../conf/family.ts';
-import { forgetConnections } from '../../../netns/conntrack.ts';
-import type { Footprint } from '../../../netns/footprint.ts';
-import { isAbsent, isMissing, nft } from '../../../netns/nft.ts';
-import { addLine, deleteLine, elementsOf } from '../../../netns/nft-elements.ts';
-import { parseComplaints } from '../../../netns/nft-errors.ts';
-import { install, PortInUse } from '../../../netns/nft-install.ts';
-import { uninstall } from '../../../netns/nft-remove.ts';
-import { base, listingLine, planRewrite, planTable } from '../../../netns/nft-table.ts';
+import { forgetConnections } from '../../../netns/firewall/conntrack.ts';
+import { addLine, deleteLine, elementsOf } from '../../../netns/firewall/elements.ts';
+import { parseComplaints } from '../../../netns/firewall/errors.ts';
+import type { Footprint } from '../../../netns/firewall/footprint.ts';
+import { install, PortInUse } from '../../../netns/firewall/install.ts';
+import { isAbsent, isMissing, nft } from '../../../netns/firewall/nft.ts';
+import { uninstall } from '../../../netns/firewall/remove.ts';
+import { base, listingLine, planRewrite, planTable } from '../../../netns/firewall/table.ts';
 import { type Exchange, expectedRuns, type Reply, refusal } from '../../lab/expected-runs.ts';
 
 const absent = `/dev/stdin:1:18-26: Error: No such file or directory; did you mean table ‘other’ in family ip?

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Route } from '../../../conf/configuration.ts';
 import { parseRoutes } from '../../../conf/runtime.ts';
-import { planHost, plannedRoutes, planPod, quietSysctls, type Wiring } from '../../../netns/plan.ts';
+import { planHost, plannedRoutes, planPod, quietSysctls, type Wiring } from '../../../netns/link/plan.ts';
 import { addressOf } from '../../lab/pools.ts';
 
 const ipv4 = { address: addressOf('10.244.1.7'), gateway: addressOf('10.244.1.1') };

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { Failure } from '../../../conf/failure.ts';
 import { parseRuntimeConfig } from '../../../conf/runtime.ts';
-import { planShaping, type Qdisc, shapingProblems } from '../../../netns/shaping.ts';
+import { planShaping, type Qdisc, shapingProblems } from '../../../netns/shaping/shaping.ts';
 
 const limit = { rate: 20_000_000, burst: 1_000_000 };
 

@@ -1,0 +1,128 @@
+import { codes, Failure, reason } from '../../conf/failure.ts';
+import { attachmentOf, type Environment, type Parameter, requireParameters } from './environment.ts';
+import { withNextStep } from './next-steps.ts';
+import type { Host, Request, Verb } from './request.ts';
+import { isAtLeast, requestedVersion, supportedVersions, versionOf } from './version.ts';
+
+/** The verbs that act; VERSION is answered here. */
+export type VerbName = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
+
+/** What carries out each verb: there is one set for the plugin, and one for the IPAM plugin. */
+export type Handlers = Readonly<Record<VerbName, Verb>>;
+
+/** What a verb needs before anything is done. */
+interface Rule {
+  readonly requires: readonly Parameter[];
+  /** The first version of the specification that has it. */
+  readonly since: string;
+}
+
+const attachmentParameters: readonly Parameter[] = ['CNI_CONTAINERID', 'CNI_IFNAME', 'CNI_PATH'];
+const allParameters: readonly Parameter[] = ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'];
+
+const rules: Readonly<Record<VerbName, Rule>> = {
+  ADD: { requires: allParameters, since: '0.1.0' },
+  DEL: { requires: attachmentParameters, since: '0.1.0' },
+  CHECK: { requires: allParameters, since: '0.4.0' },
+  GC: { requires: ['CNI_PATH'], since: '1.1.0' },
+  STATUS: { requires: ['CNI_PATH'], since: '1.1.0' },
+};
+
+/** What a call came with, and the way to the outside: injected, for tests. */
+export interface Call extends Host {
+  readonly handlers: Handlers;
+  readonly environment: Environment;
+  readonly readInput: () => string;
+}
+
+/** What the process writes to standard output, and its exit status. */
+export interface Answer {
+  readonly output: string;
+  readonly status: 0 | 1;
+}
+
+function parseInput(text: string): Record<string, unknown> {
+  const input = decodeJson(text);
+  if (typeof input === 'object' && input !== null && !Array.isArray(input))
+    return input as Record<string, unknown>;
+  throw new Failure(codes.decoding, 'the network configuration on standard input is no JSON object');
+}
+
+function decodeJson(text: string): unknown {
+  if (text.trim() === '') throw new Failure(codes.decoding, 'no network configuration on standard input');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Failure(
+      codes.decoding,
+      `the network configuration on standard input is no JSON: ${reason(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** VERSION may come without any input; then it answers in the newest version. */
+function answerVersion(call: Call): Record<string, unknown> {
+  const text = call.readInput();
+  const version = text.trim() === '' ? supportedVersions.at(-1) : requestedVersion(parseInput(text));
+  return { cniVersion: version, supportedVersions };
+}
+
+async function answerVerb(
+  verb: VerbName,
+  call: Call,
+  spoken: Spoken,
+): Promise<Record<string, unknown> | undefined> {
+  const rule = rules[verb];
+  requireParameters(call.environment, rule.requires);
+  if (rule.requires.includes('CNI_CONTAINERID')) attachmentOf(call.environment);
+  const configuration = parseInput(call.readInput());
+  const version = versionOf(configuration);
+  spoken.version = version;
+  if (!isAtLeast(version, rule.since)) {
+    throw new Failure(codes.version, `config version does not allow ${verb}`);
+  }
+  const request: Request = { environment: call.environment, version, configuration };
+  return call.handlers[verb](request, call);
+}
+
+function isVerb(command: string): command is VerbName {
+  return Object.hasOwn(rules, command);
+}
+
+async function answerCommand(
+  command: string,
+  call: Call,
+  spoken: Spoken,
+): Promise<Record<string, unknown> | undefined> {
+  if (command === 'VERSION') return answerVersion(call);
+  if (isVerb(command)) return answerVerb(command, call, spoken);
+  throw new Failure(codes.environment, `unknown CNI_COMMAND: ${command.slice(0, 80)}`);
+}
+
+/** The version that an error is written in: the caller's as soon as it is known, till then our newest. */
+interface Spoken {
+  version: string | undefined;
+}
+
+/** CNI 1.1.0, "Error". */
+function errorObject(error: unknown, cniVersion: string | undefined): Record<string, unknown> {
+  const failure =
+    error instanceof Failure ? error : new Failure(codes.internal, `unexpected: ${reason(error)}`);
+  return { cniVersion, code: failure.code, msg: failure.message, details: withNextStep(failure) };
+}
+
+/**
+ * One call of the plugin, from environment and standard input to the one object on standard output.
+ *
+ * @returns always: whatever is thrown becomes a CNI error.
+ */
+export async function answer(command: string, call: Call): Promise<Answer> {
+  const spoken: Spoken = { version: supportedVersions.at(-1) };
+  try {
+    const result = await answerCommand(command, call, spoken);
+    return { output: result ? `${JSON.stringify(result)}\n` : '', status: 0 };
+  } catch (error) {
+    return { output: `${JSON.stringify(errorObject(error, spoken.version))}\n`, status: 1 };
+  }
+}

@@ -1,0 +1,5 @@
+import { main } from '../main.ts';
+
+/* The entry of dist/dualstack.cjs. */
+
+main();

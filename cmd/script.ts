@@ -1,5 +1,0 @@
-import { main } from './main.ts';
-
-/* The entry of dist/dualstack.cjs. */
-
-main();

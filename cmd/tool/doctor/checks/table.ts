@@ -1,0 +1,56 @@
+import type { Attachment } from '../../../../ipam/store/store.ts';
+import { tableName } from '../../../../netns/firewall/table.ts';
+import { candidateNames } from '../../../../netns/link/naming.ts';
+import { openStore } from '../../../cni/request.ts';
+import { inspectProtection } from '../../../verbs/inspection.ts';
+import { hostEnds } from '../../leases/inventory.ts';
+import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
+
+/** Not a container's: only its ADD, which repairs the table, and its DEL are wanted. */
+const probe = 'dualstack-probe';
+
+/** Elements of pods that are there are put back only when the whole table is made anew, by the next ADD. */
+function repair({ plugin, executable, binDir }: Patient): string[] {
+  const input = `echo ${shellWord(JSON.stringify(plugin))}`;
+  const netns = `/run/netns/${probe}`;
+  const call = (verb: string) =>
+    `${input} | CNI_COMMAND=${verb} CNI_CONTAINERID=${probe} CNI_IFNAME=eth0 CNI_NETNS=${netns} CNI_PATH=${shellWord(binDir)} ${shellWord(executable)}`;
+  return [
+    `nft 'add table ${tableName}; delete table ${tableName}'`,
+    `ip netns add ${probe}`,
+    `${call('ADD')} >/dev/null`,
+    call('DEL'),
+    `ip netns delete ${probe}`,
+  ];
+}
+
+async function wired(patient: Patient): Promise<Attachment[]> {
+  const { configuration } = patient;
+  if (!configuration) return [];
+  const names = new Set((await hostEnds(patient.run)).map(({ ifname }) => ifname));
+  const known = openStore(configuration)
+    .known()
+    .map(({ attachment }) => attachment);
+  return known.filter((attachment) => candidateNames(attachment).some(({ hostEnd }) => names.has(hostEnd)));
+}
+
+/** The table and what each pod has in it, by the inspection that CHECK makes. The first ADD makes the table. */
+export const table: Check = {
+  name: 'nftables table',
+  run: async (patient) => {
+    const { configuration, plugin, environment, run } = patient;
+    const attachments = await wired(patient);
+    if (!configuration || !plugin || attachments.length === 0) return [];
+    const request = { environment, version: '1.1.0', configuration: plugin };
+    const host = { run, warn: () => {} };
+    const problems = new Set<string>();
+    for (const attachment of attachments) {
+      for (const problem of await inspectProtection(attachment, configuration, request, host))
+        problems.add(problem);
+    }
+    if (problems.size === 0) return [ok(`as it should be, for ${attachments.length} attachments`)];
+    const found =
+      [...problems].slice(0, 5).join('; ') + (problems.size > 5 ? `; and ${problems.size - 5} more` : '');
+    return [{ level: 'broken', found, remedy: repair(patient) } satisfies Finding];
+  },
+};

@@ -1,0 +1,198 @@
+import { dirname } from 'node:path';
+import { parseConfiguration } from '../../../conf/configuration.ts';
+import { Failure, reason } from '../../../conf/failure.ts';
+import { poolsOf } from '../../../ipam/pool.ts';
+import { preferenceOf } from '../../../ipam/preference.ts';
+import { versionOf } from '../../cni/version.ts';
+import {
+  binDirFlag,
+  type Command,
+  confDirFlag,
+  type Report,
+  type ToolHost,
+  type Typed,
+} from '../engine/command.ts';
+import { hanging, paint, printable, type Rendition, type Screen } from '../engine/screen.ts';
+import { candidatesIn, type NetworkFile, ownPlugin, readNetworkFile } from '../init/conflist.ts';
+import { acceptRa } from './checks/accept-ra.ts';
+import { arpIgnore } from './checks/arp-ignore.ts';
+import type { Check, Finding, Level, Patient } from './checks/check.ts';
+import { commands } from './checks/commands.ts';
+import { configuration } from './checks/configuration.ts';
+import { containerd } from './checks/containerd.ts';
+import { families } from './checks/families.ts';
+import { forward } from './checks/forward.ts';
+import { forwarding } from './checks/forwarding.ts';
+import { ipv6 } from './checks/ipv6.ts';
+import { kernel } from './checks/kernel.ts';
+import { leases } from './checks/leases.ts';
+import { mtu } from './checks/mtu.ts';
+import { overlap } from './checks/overlap.ts';
+import { plugins } from './checks/plugins.ts';
+import { reversePath } from './checks/reverse-path.ts';
+import { store } from './checks/store.ts';
+import { table } from './checks/table.ts';
+
+/** In the order of a pod's way: first what the runtime reads, then what the host needs, then what is there. */
+const checks: readonly Check[] = [
+  configuration,
+  plugins,
+  commands,
+  kernel,
+  families,
+  overlap,
+  ipv6,
+  forwarding,
+  acceptRa,
+  reversePath,
+  arpIgnore,
+  forward,
+  mtu,
+  store,
+  leases,
+  table,
+  containerd,
+];
+
+type Examined = Pick<Patient, 'configuration' | 'preference' | 'complaint'>;
+
+/** What our plugin would make of its configuration. */
+function examine(plugin: Patient['plugin']): Examined {
+  const nothing: Examined = { configuration: undefined, preference: undefined, complaint: undefined };
+  if (!plugin) return nothing;
+  let parsed: Patient['configuration'];
+  try {
+    versionOf(plugin);
+    parsed = parseConfiguration(plugin);
+    const preference = parsed.ipam ? undefined : preferenceOf(parsed, poolsOf(parsed));
+    return { ...nothing, configuration: parsed, preference };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { ...nothing, configuration: parsed, complaint: error };
+  }
+}
+
+/** The file that was named; else ours, wherever it stands; else what the runtime would use. */
+function chosenFile(typed: Typed, folder: string): NetworkFile | undefined {
+  if (typed.argument !== undefined) return readNetworkFile(typed.argument);
+  const files = candidatesIn(folder).flatMap(({ file }) => file ?? []);
+  return files.find((file) => ownPlugin(file) !== undefined);
+}
+
+function patientOf(typed: Typed, host: ToolHost): Patient {
+  const { argument } = typed;
+  const confDir = argument === undefined ? (typed.text('conf-dir') ?? '') : dirname(argument);
+  const file = chosenFile(typed, confDir);
+  const plugin = file && ownPlugin(file);
+  return {
+    run: host.run,
+    environment: host.environment,
+    executable: host.executable,
+    confDir,
+    binDir: typed.text('bin-dir') ?? '',
+    containerdConfig: typed.text('containerd-config') ?? '',
+    candidates: candidatesIn(confDir),
+    file,
+    plugin,
+    ...examine(plugin),
+  };
+}
+
+type Named = Finding & { readonly check: string };
+
+/** A check that fails itself has found something, too: the host does not answer. */
+async function carryOut(check: Check, patient: Patient): Promise<Named[]> {
+  const found = await Promise.resolve()
+    .then(() => check.run(patient))
+    .catch((error: unknown): Finding[] => {
+      if (!(error instanceof Failure)) throw error;
+      return [{ level: 'warning', found: `could not look: ${reason(error)}`, advice: error.details }];
+    });
+  return found.map((finding) => ({ check: check.name, ...finding }));
+}
+
+const looks: Readonly<Record<Level, { word: string; rendition: Rendition }>> = {
+  ok: { word: 'ok', rendition: 'green' },
+  note: { word: 'note', rendition: 'dim' },
+  warning: { word: 'warning', rendition: 'yellow' },
+  broken: { word: 'BROKEN', rendition: 'red' },
+};
+
+const wordWidth = 9;
+const nameWidth = 16;
+
+/** Command lines are never wrapped: they are there to be copied. */
+function block(screen: Screen, { check, level, found, remedy = [], advice }: Named): string {
+  const { word, rendition } = looks[level];
+  const lead = word.padEnd(wordWidth) + check.padEnd(nameWidth);
+  const head = hanging(screen, lead, printable(found));
+  const indent = ' '.repeat(wordWidth);
+  const lines = [
+    paint(screen, rendition, head.slice(0, wordWidth)) + head.slice(wordWidth),
+    ...remedy.map((line) => `${indent}${paint(screen, 'bold', `# ${line}`)}`),
+    ...(advice ? [hanging(screen, indent, printable(advice))] : []),
+  ];
+  return lines.join('\n');
+}
+
+function summary(named: readonly Named[]): string {
+  const count = (level: Level) => named.filter((finding) => finding.level === level).length;
+  const [broken, warnings] = [count('broken'), count('warning')];
+  if (broken + warnings === 0) return 'All is well.';
+  const kept = named.some(({ remedy = [] }) => remedy.some((line) => line.startsWith('sysctl')))
+    ? ' What sysctl sets lasts until the next boot: write it to a file of /etc/sysctl.d, too.'
+    : '';
+  return `${broken} broken, ${warnings} to look at. Lines that begin with # are commands that mend it.${kept}`;
+}
+
+/** One line for each finding, of fields with a tab between them. */
+function record({ check, level, found, remedy = [] }: Named): string {
+  return [level, check, printable(found), remedy.join(' && ') || '-'].join('\t');
+}
+
+function textOf(screen: Screen, named: readonly Named[]): string {
+  if (!screen.isTerminal) return named.map(record).join('\n');
+  return [
+    ...named.map((finding) => block(screen, finding)),
+    '',
+    ...[hanging(screen, '', summary(named))],
+  ].join('\n');
+}
+
+function statusOf(named: readonly Named[]): 0 | 1 | 2 {
+  if (named.some(({ level }) => level === 'broken')) return 2;
+  return named.some(({ level }) => level === 'warning') ? 1 : 0;
+}
+
+async function act(typed: Typed, host: ToolHost): Promise<Report> {
+  const patient = patientOf(typed, host);
+  const named: Named[] = [];
+  for (const check of checks) named.push(...(await carryOut(check, patient)));
+  const status = statusOf(named);
+  return { status, json: { status, findings: named }, text: textOf(host.screen, named) };
+}
+
+export const doctor: Command = {
+  name: 'doctor',
+  summary: 'say what keeps pods from working, and what mends it',
+  argument: {
+    name: 'conflist',
+    isRequired: false,
+    summary: 'a network configuration (default: ours in the folder of the runtime)',
+  },
+  flags: [
+    confDirFlag,
+    binDirFlag,
+    {
+      name: 'containerd-config',
+      value: 'file',
+      default: '/etc/containerd/config.toml',
+      summary: 'configuration of containerd, when it is the runtime',
+    },
+  ],
+  examples: [
+    ['dualstack doctor', 'exit status 0: all is well; 1: warnings; 2: something is broken'],
+    ['dualstack doctor --json', 'the same for scripts'],
+  ],
+  act,
+};

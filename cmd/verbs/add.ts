@@ -1,0 +1,199 @@
+import { type Configuration, type Dns, parseConfiguration, type Route } from '../../conf/configuration.ts';
+import { codes, Failure } from '../../conf/failure.ts';
+import { type Family, formatAddress, formatCidr, parseCidr } from '../../conf/family.ts';
+import { parseRoutes, parseRuntimeConfig, type RuntimeConfig } from '../../conf/runtime.ts';
+import type { Lease } from '../../ipam/allocate.ts';
+import type { Attachment } from '../../ipam/store/store.ts';
+import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../../netns/host/host.ts';
+import { removePair, wireHost, wirePod } from '../../netns/link/apply.ts';
+import { isOwnNamespace, openNamespace } from '../../netns/link/namespace.ts';
+import type { PairNames } from '../../netns/link/naming.ts';
+import { plannedRoutes, type Wiring } from '../../netns/link/plan.ts';
+import { shape } from '../../netns/shaping/tc.ts';
+import { argumentsOf, attachmentOf, type Environment } from '../cni/environment.ts';
+import { type Host, openStore, type Request, type Verb } from '../cni/request.ts';
+import { decodeResult, encodeResult, extendResult, type Result } from '../cni/result.ts';
+import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
+import { protectionOf, wireProtected } from './protect.ts';
+import { Undo } from './undo.ts';
+
+export function linkMtu(configured: number | undefined, families: readonly Family[]): number {
+  const mtu = configured ?? uplinkMtu();
+  if (mtu >= leastIPv6Mtu || !families.some(({ name }) => name === 'IPv6')) return mtu;
+  throw new Failure(
+    codes.configuration,
+    `an MTU of ${mtu} bytes is too small for IPv6, which needs ${leastIPv6Mtu}`,
+  );
+}
+
+/** `default/web-0`, when the runtime says so in words that are safe to pass on. */
+export function aliasOf(environment: Environment): string | undefined {
+  const args = argumentsOf(environment);
+  const names = ['K8S_POD_NAMESPACE', 'K8S_POD_NAME'].map((key) => args.get(key) ?? '');
+  return names.every((name) => /^[a-zA-Z0-9.-]{1,127}$/.test(name)) ? names.join('/') : undefined;
+}
+
+function defaultRoutes(lease: Lease): Route[] {
+  return lease.addresses.flatMap(({ address }) => {
+    const dst = parseCidr(address.family.everywhere);
+    return dst ? [{ dst }] : [];
+  });
+}
+
+function resultOf(wiring: Wiring, sandbox: string, dns: Dns): Result {
+  const { names, ifname, mtu, addresses } = wiring;
+  return {
+    interfaces: [
+      { name: names.hostEnd, mac: names.hostMac, mtu },
+      { name: ifname, mac: names.podMac, mtu, sandbox },
+    ],
+    ips: addresses.map(({ address, gateway }) => ({
+      address: `${formatAddress(address)}/${address.family.bits}`,
+      gateway: formatAddress(gateway),
+      interface: 1,
+    })),
+    routes: plannedRoutes(wiring).map(({ dst, gw, ...attributes }) => ({
+      dst: formatCidr(dst),
+      ...(gw && { gw: formatAddress(gw) }),
+      ...attributes,
+    })),
+    dns,
+  };
+}
+
+function withMac(names: PairNames, mac: string | undefined): PairNames {
+  return mac === undefined ? names : { ...names, podMac: mac };
+}
+
+function rejectOwnNamespace(environment: Environment, path: string): void {
+  const isOverridden = /^(?:1|true)$/i.test(environment['CNI_NETNS_OVERRIDE'] ?? '');
+  if (isOverridden || !isOwnNamespace(path)) return;
+  throw new Failure(codes.ownNamespace, "plugin's netns and netns from CNI_NETNS should not be the same");
+}
+
+function forward(families: readonly Family[], host: Host): void {
+  for (const family of families) for (const change of enableForwarding(family)) host.warn(change);
+}
+
+/** Where the addresses come from: a delegate when the configuration names one, else the built-in pools. */
+function obtainLease(
+  request: Request,
+  configuration: Configuration,
+  attachment: Attachment,
+  host: Host,
+  undo: Undo,
+): Lease | Promise<DelegatedLease> {
+  const type = configuration.ipam?.type;
+  return type === undefined
+    ? lease(request, configuration, attachment, host, undo)
+    : leaseFromDelegate(type, request, configuration, host, undo);
+}
+
+/** What a pod is to route, and whether nobody asked for it. */
+interface ChosenRoutes {
+  readonly routes: readonly Route[];
+  readonly isImplied: boolean;
+}
+
+/** Those of the file; else those of the delegate; else, implied, a default route for each family. */
+export function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): ChosenRoutes {
+  if (configuration.routes) return { routes: configuration.routes, isImplied: false };
+  const delegated = 'result' in obtained ? parseRoutes(obtained.result.routes) : [];
+  if (delegated.length > 0) return { routes: delegated, isImplied: false };
+  return { routes: defaultRoutes(obtained), isImplied: true };
+}
+
+/** A pod's second interface comes without the default routes that the first one brought. */
+function leftOut(planned: readonly Route[], { ifname, routes }: Wiring): string[] {
+  const missing = planned.filter((route) => !routes.includes(route));
+  return missing.map(({ dst }) => `the pod has a route to ${formatCidr(dst)}: that of ${ifname} is left out`);
+}
+
+/** The capability stands over the file, and that over the delegate. */
+function dnsOf(
+  configuration: Configuration,
+  runtimeConfig: RuntimeConfig,
+  obtained: Lease | DelegatedLease,
+): Dns {
+  const { servers, searches, options } = runtimeConfig.dns ?? {};
+  return {
+    ...('result' in obtained && obtained.result.dns),
+    ...configuration.dns,
+    ...(servers && { nameservers: servers }),
+    ...(searches && { search: searches }),
+    ...(options && { options }),
+  };
+}
+
+/** A runtime that gave up on this ADD may have sent a DEL meanwhile. @throws {Failure} code 11. */
+function confirm(
+  configuration: Configuration,
+  attachment: Attachment,
+  obtained: Lease | DelegatedLease,
+): void {
+  const own = 'result' in obtained ? [] : obtained.addresses;
+  openStore(configuration).confirm(
+    attachment,
+    own.map(({ address }) => formatAddress(address)),
+  );
+}
+
+/** Reserves, wires and reports; what was done by the time of an error is on the undo stack. */
+async function attach(request: Request, host: Host, undo: Undo): Promise<Result> {
+  const { environment } = request;
+  const attachment = attachmentOf(environment);
+  const netns = environment['CNI_NETNS'] ?? '';
+  const alias = aliasOf(environment);
+  const configuration = parseConfiguration(request.configuration);
+  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
+  rejectOwnNamespace(environment, netns);
+  const namespace = openNamespace(netns);
+  undo.push('close the namespace', namespace.close);
+
+  const obtained = await obtainLease(request, configuration, attachment, host, undo);
+  for (const warning of obtained.warnings) host.warn(warning);
+  const { addresses } = obtained;
+  const families = addresses.map(({ address }) => address.family);
+  const mtu = linkMtu(configuration.mtu, families);
+  if (configuration.sysctls) forward(families, host);
+
+  const { routes, isImplied } = routesOf(configuration, obtained);
+  const { ifname } = attachment;
+  const plan = (names: PairNames): Wiring => ({
+    names: withMac(names, runtimeConfig.mac),
+    ifname,
+    mtu,
+    ipv6: runsIPv6(mtu),
+    alias,
+    addresses,
+    routes,
+  });
+  const protection = protectionOf(attachment, configuration, runtimeConfig, obtained);
+  const wire = async (): Promise<Wiring> => {
+    const wiring = await wireHost(host.run, attachment, namespace.descriptor, plan, () =>
+      undo.push('remove the link', () => removePair(host.run, attachment)),
+    );
+    return wirePod(host.run, attachment, namespace.descriptor, wiring, isImplied);
+  };
+  const wiring = await wireProtected(wire, plan, protection, host, undo);
+  for (const sentence of leftOut(routes, wiring)) host.warn(sentence);
+  const shaped = { hostEnd: wiring.names.hostEnd, mtu };
+  await shape(host.run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
+  confirm(configuration, attachment, obtained);
+  return resultOf(wiring, netns, dnsOf(configuration, runtimeConfig, obtained));
+}
+
+/** ADD (CNI 1.1.0, "ADD: Add container to network, or apply modifications"). */
+export const add: Verb = async (request, host) => {
+  const undo = new Undo();
+  try {
+    const earlier = request.configuration['prevResult'];
+    const added = await attach(request, host, undo);
+    const result = earlier ? extendResult(decodeResult(earlier), added) : added;
+    return encodeResult(result, request.version);
+  } catch (error) {
+    const problem = await undo.run();
+    if (problem) host.warn(problem);
+    throw error;
+  }
+};

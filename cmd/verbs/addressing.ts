@@ -1,0 +1,157 @@
+import type { Addressing, Configuration } from '../../conf/configuration.ts';
+import { codes, Failure } from '../../conf/failure.ts';
+import { type Address, parseAddress, parseInterfaceAddress } from '../../conf/family.ts';
+import {
+  parseRequestedArgs,
+  parseRequestedList,
+  parseRuntimeConfig,
+  type RuntimeConfig,
+} from '../../conf/runtime.ts';
+import { allocate, type Lease, type LeasedAddress } from '../../ipam/allocate.ts';
+import { describeAttachment } from '../../ipam/attachment.ts';
+import { type Pool, poolsOf } from '../../ipam/pool.ts';
+import { type Preference, preferenceOf } from '../../ipam/preference.ts';
+import type { Attachment } from '../../ipam/store/store.ts';
+import { requireFamily, unsupported } from '../../netns/host/host.ts';
+import { ownPairs } from '../../netns/link/apply.ts';
+import { delegate, findDelegate } from '../cni/delegate.ts';
+import { argumentsOf, attachmentOf } from '../cni/environment.ts';
+import { type Host, openStore, type Request } from '../cni/request.ts';
+import { decodeResult, type Result } from '../cni/result.ts';
+import type { Undo } from './undo.ts';
+import { settleInheritance } from './unprotect.ts';
+
+/** The gateway of an address whose delegate named none: any will do, for its MAC address is told to the pod. */
+const gatewayOfLastResort = { IPv4: '169.254.1.1', IPv6: 'fe80::1' } as const;
+
+/** The pools of a request: those of the `ipRanges` capability stand over those of the file. */
+export function requestedPools(configuration: Addressing, runtimeConfig: RuntimeConfig): Pool[] {
+  const ranges = runtimeConfig.ipRanges?.length ? runtimeConfig.ipRanges : configuration.ranges;
+  return poolsOf({ ...configuration, ranges });
+}
+
+/** The addresses that a request asks for: the capability, else `args.cni.ips`, else `IP=` in CNI_ARGS. */
+function requestedAddresses(request: Request, runtimeConfig: RuntimeConfig): readonly Address[] {
+  const ofArgs = parseRequestedArgs(request.configuration['args']);
+  const ofEnvironment = parseRequestedList(argumentsOf(request.environment).get('IP'));
+  return [runtimeConfig.ips, ofArgs, ofEnvironment].find((list) => list.length > 0) ?? [];
+}
+
+/** A lenient preference does without a family that the host has switched off; any other cannot. */
+function supported(preference: Preference): Preference {
+  if (!preference.lenient) {
+    for (const { family } of preference.pools) requireFamily(family);
+    return preference;
+  }
+  const missing = preference.pools.flatMap(({ family }) => unsupported(family) ?? []);
+  const pools = preference.pools.filter(({ family }) => !unsupported(family));
+  const [failure] = missing;
+  if (failure && pools.length === 0) throw failure;
+  return {
+    ...preference,
+    pools,
+    warnings: [...preference.warnings, ...missing.map(({ message }) => message)],
+  };
+}
+
+/**
+ * Takes a lease from the built-in pools.
+ *
+ * @throws {Failure} as `allocate` and `DiskStore.begin`; what was taken is on the undo stack.
+ */
+export function lease(
+  request: Request,
+  configuration: Addressing & { name: string },
+  attachment: Attachment,
+  host: Host,
+  undo: Undo,
+): Lease {
+  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
+  const pools = requestedPools(configuration, runtimeConfig);
+  const preference = supported(preferenceOf(configuration, pools));
+  const requested = requestedAddresses(request, runtimeConfig);
+  const store = openStore(configuration);
+  store.begin(attachment, request.environment['CNI_NETNS'] ?? '');
+  undo.push('release the lease', async () => {
+    await settleInheritance(store, attachment, host);
+    store.release(attachment);
+  });
+  return allocate(preference, store, attachment, requested);
+}
+
+function delegatedAddress(ip: Result['ips'][number]): LeasedAddress[] {
+  const parsed = parseInterfaceAddress(ip.address);
+  if (!parsed) return [];
+  const { address, network } = parsed;
+  const gateway = parseAddress(ip.gateway ?? '') ?? parseAddress(gatewayOfLastResort[address.family.name]);
+  return gateway ? [{ address, prefix: network.prefix, gateway }] : [];
+}
+
+/** The order that the operator asked for; else that of the delegate. */
+function inPreferredOrder(
+  addresses: readonly LeasedAddress[],
+  configuration: Configuration,
+): LeasedAddress[] {
+  const wanted = configuration.ipFamilies ?? configuration.nodeIPs.map(({ family }) => family.name);
+  const rank = ({ address }: LeasedAddress) => {
+    const index = wanted.indexOf(address.family.name);
+    return index === -1 ? wanted.length : index;
+  };
+  return [...addresses].sort((a, b) => rank(a) - rank(b));
+}
+
+function rejectMissing(
+  type: string,
+  addresses: readonly LeasedAddress[],
+  configuration: Configuration,
+): void {
+  const has = (name: string) => addresses.some(({ address }) => address.family.name === name);
+  const missing = (configuration.ipFamilies ?? []).filter((name) => !has(name));
+  if (addresses.length > 0 && missing.length === 0) return;
+  const what = missing.length > 0 ? missing.join(' and ') : 'IP';
+  throw new Failure(codes.configuration, `IPAM plugin ${type} gave no ${what} address`);
+}
+
+/** What a delegate gave, beside the addresses. */
+export interface DelegatedLease extends Lease {
+  readonly result: Result;
+}
+
+/** A delegate would refuse a second ADD of an attachment, and the DEL that follows would undo the first. */
+async function rejectWired({ run }: Host, attachment: Attachment): Promise<void> {
+  const what = describeAttachment(attachment);
+  if ((await ownPairs(run, attachment, `look for ${what}`)).length === 0) return;
+  throw new Failure(codes.inUse, `${what} is there already`, {
+    details: 'a second ADD of the same attachment: DEL it first',
+  });
+}
+
+/**
+ * Takes a lease from another IPAM plugin, which gets a DEL should something fail from here on.
+ *
+ * @throws {Failure} with the code of the plugin; 7 when it gave no address of a family that was asked for, or one of a
+ * family that the host has switched off; 101 for a second ADD.
+ */
+export async function leaseFromDelegate(
+  type: string,
+  request: Request,
+  configuration: Configuration,
+  host: Host,
+  undo: Undo,
+): Promise<DelegatedLease> {
+  findDelegate(type, request.environment);
+  const attachment = attachmentOf(request.environment);
+  await rejectWired(host, attachment);
+  const store = openStore(configuration);
+  // Without addresses: they are the delegate's. What else the attachment has is noted there.
+  store.begin(attachment, request.environment['CNI_NETNS'] ?? '');
+  undo.push('forget the attachment', () => store.release(attachment));
+  undo.push(`DEL by IPAM plugin ${type}`, async () => {
+    await delegate(type, 'DEL', request, host);
+  });
+  const result = decodeResult(await delegate(type, 'ADD', request, host));
+  const addresses = inPreferredOrder(result.ips.flatMap(delegatedAddress), configuration);
+  rejectMissing(type, addresses, configuration);
+  for (const { address } of addresses) requireFamily(address.family);
+  return { addresses, warnings: [], result };
+}

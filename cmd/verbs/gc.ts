@@ -1,0 +1,133 @@
+import { parseConfiguration, parseLocator } from '../../conf/configuration.ts';
+import { codes, Failure, reason } from '../../conf/failure.ts';
+import { formatAddress } from '../../conf/family.ts';
+import { poolsOf } from '../../ipam/pool.ts';
+import { readBootID } from '../../ipam/store/boot.ts';
+import type { DiskStore } from '../../ipam/store/disk.ts';
+import { entriesOfAllNetworks } from '../../ipam/store/lease-index.ts';
+import type { Attachment } from '../../ipam/store/store.ts';
+import { parseFootprints } from '../../netns/firewall/footprint.ts';
+import { sweep } from '../../netns/firewall/sweep.ts';
+import { removePairsBut } from '../../netns/link/apply.ts';
+import { delegate, delegateOf } from '../cni/delegate.ts';
+import { type Host, openStore, type Request, type Verb } from '../cni/request.ts';
+import { detach } from './del.ts';
+
+type Input = Readonly<Record<string, unknown>>;
+
+/**
+ * The attachments that are valid, `cni.dev/valid-attachments`, or the older `cni.dev/attachments`.
+ *
+ * @returns undefined when the list is absent or null: that says nothing about what is valid.
+ * @throws {Failure} code 7 when it is no such list: a guess would free addresses that are in use.
+ */
+export function validAttachments(configuration: Input): Attachment[] | undefined {
+  const list = configuration['cni.dev/valid-attachments'] ?? configuration['cni.dev/attachments'];
+  if (list === undefined || list === null) return undefined;
+  const isAttachment = (item: unknown): item is Attachment =>
+    typeof item === 'object' &&
+    item !== null &&
+    'containerID' in item &&
+    'ifname' in item &&
+    typeof item.containerID === 'string' &&
+    typeof item.ifname === 'string';
+  if (Array.isArray(list) && list.every(isAttachment)) return list;
+  throw new Failure(codes.configuration, 'cni.dev/valid-attachments must be a list of {containerID, ifname}');
+}
+
+/** A lease without an interface, of an old host-local, is valid as long as one of its container's is. */
+function isValid(attachment: Attachment, valid: readonly Attachment[]): boolean {
+  return valid.some(
+    ({ containerID, ifname }) =>
+      containerID === attachment.containerID && (attachment.ifname === '' || ifname === attachment.ifname),
+  );
+}
+
+/** Who is to go: all that are not valid; without a list, the provably dead alone. */
+function garbage(store: DiskStore, valid: readonly Attachment[] | undefined): Attachment[] {
+  if (!valid) return store.dead();
+  const known = store.known().map(({ attachment }) => attachment);
+  return known.filter((attachment) => !isValid(attachment, valid));
+}
+
+/** Carries out all steps; those that fail keep none of the others from it. @returns what failed. */
+async function goOn(steps: readonly (() => unknown)[]): Promise<unknown[]> {
+  const problems: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      problems.push(error);
+    }
+  }
+  return problems;
+}
+
+function detailsOf(error: unknown): string[] {
+  return error instanceof Failure && error.details !== '' ? [error.details] : [];
+}
+
+function isTemporary(error: unknown): boolean {
+  return error instanceof Failure && error.code === codes.tryAgain;
+}
+
+/** Removes one attachment, or one thing of it. */
+type Remove = (attachment: Attachment) => unknown;
+
+/**
+ * Removes all that is not valid from a store, and what else there is to do; goes on past errors.
+ *
+ * @throws {Failure} with all that failed: code 11 when some of it was late, else 5.
+ */
+export async function collect(
+  request: Request,
+  store: DiskStore,
+  remove: Remove,
+  more: readonly (() => unknown)[],
+): Promise<void> {
+  const invalid = garbage(store, validAttachments(request.configuration));
+  const steps = [...invalid.map((attachment) => () => remove(attachment)), () => store.tidy(), ...more];
+  const problems = await goOn(steps);
+  if (problems.length === 0) return;
+  const code = problems.some(isTemporary) ? codes.tryAgain : codes.io;
+  const reasons = problems.map(reason).join('; ');
+  throw new Failure(code, `GC left ${problems.length} things undone: ${reasons}`, {
+    details: [...new Set(problems.flatMap(detailsOf)), 'the others are done: GC again later'].join('; '),
+  });
+}
+
+/**
+ * Links that carry a gateway of this network and belong to nobody: the store was lost, the link was not. Another network
+ * may have the same gateway: who is known there is somebody.
+ */
+async function removeOrphans(request: Request, host: Host, store: DiskStore): Promise<void> {
+  const valid = validAttachments(request.configuration);
+  if (!valid) return;
+  const configuration = parseConfiguration(request.configuration);
+  const spans = poolsOf(configuration).flatMap((pool) => pool.spans);
+  const gateways = spans.map(({ gateway }) => formatAddress(gateway));
+  const known = [...store.known(), ...entriesOfAllNetworks(configuration.dataDir, readBootID())];
+  await removePairsBut(host.run, [...valid, ...known.map(({ attachment }) => attachment)], gateways);
+}
+
+/** Elements of the table that belong to nobody. Everybody who is known is so by the note of what he has there. */
+async function removeStrays(request: Request, host: Host): Promise<void> {
+  const { dataDir } = parseLocator(request.configuration);
+  const records = entriesOfAllNetworks(dataDir, readBootID()).flatMap((entry) => [
+    ...entry.records,
+    ...entry.inherited,
+  ]);
+  await sweep(host.run, 'remove firewall elements that belong to nobody', parseFootprints(records));
+}
+
+/** GC (CNI 1.1.0, "GC: Clean up any stale resources"). */
+export const gc: Verb = async (request, host) => {
+  const store = openStore(parseLocator(request.configuration));
+  const type = delegateOf(request.configuration);
+  const remove = (attachment: Attachment) => detach(store, attachment, request, host);
+  const orphans = () => removeOrphans(request, host, store);
+  const forward = () => type !== undefined && delegate(type, 'GC', request, host);
+  const strays = () => removeStrays(request, host);
+  await collect(request, store, remove, [type === undefined ? orphans : forward, strays]);
+  return undefined;
+};

@@ -1,0 +1,46 @@
+import { codes, Failure } from '../../conf/failure.ts';
+import { type Address, formatAddress } from '../../conf/family.ts';
+import type { PortMapping } from '../../conf/runtime.ts';
+import { describePort } from '../../netns/firewall/elements.ts';
+import type { HostPort } from '../../netns/firewall/footprint.ts';
+
+function invalid(message: string): Failure {
+  return new Failure(codes.configuration, `invalid portMappings: ${message}`);
+}
+
+/** The pod's addresses that a mapping leads to: of all families, or of that of the host's address. */
+function targets({ hostIP, hostPort }: PortMapping, addresses: readonly Address[]): readonly Address[] {
+  if (!hostIP) return addresses;
+  const ofFamily = addresses.filter(({ family }) => family === hostIP.family);
+  if (ofFamily.length > 0) return ofFamily;
+  throw invalid(
+    `hostIP ${formatAddress(hostIP)} of host port ${hostPort} is ${hostIP.family.name}, and the pod has no such address`,
+  );
+}
+
+function hostPorts(mapping: PortMapping, addresses: readonly Address[]): HostPort[] {
+  const { hostIP, protocol, hostPort: port, containerPort: targetPort } = mapping;
+  // 0.0.0.0 and :: are all addresses of their family.
+  const on = hostIP && hostIP.value !== 0n ? hostIP : undefined;
+  return targets(mapping, addresses).map((target) => ({ protocol, on, port, target, targetPort }));
+}
+
+/**
+ * The host ports that a runtime asks for, one for each family that they lead to. An entry without a host port asks
+ * for none.
+ *
+ * @param addresses of the pod.
+ * @throws {Failure} code 7 for a host address of a family that the pod lacks, and for a port that is asked for twice.
+ */
+export function hostPortsOf(mappings: readonly PortMapping[], addresses: readonly Address[]): HostPort[] {
+  const ports = mappings
+    .filter(({ hostPort }) => hostPort !== 0)
+    .flatMap((mapping) => hostPorts(mapping, addresses));
+  const seen = new Set<string>();
+  for (const port of ports) {
+    const name = `${describePort(port)} (${port.target.family.name})`;
+    if (seen.has(name)) throw invalid(`host port ${name} is asked for twice`);
+    seen.add(name);
+  }
+  return ports;
+}

@@ -1,0 +1,106 @@
+import { type Addressing, type Configuration, parseConfiguration } from '../../conf/configuration.ts';
+import { codes, Failure } from '../../conf/failure.ts';
+import { parseRuntimeConfig } from '../../conf/runtime.ts';
+import { capacity, describePool, type Pool, spanOf } from '../../ipam/pool.ts';
+import { type Preference, preferenceOf } from '../../ipam/preference.ts';
+import type { DiskStore } from '../../ipam/store/disk.ts';
+import { forwardingSwitch, isForwarding, requireFamily } from '../../netns/host/host.ts';
+import { delegate } from '../cni/delegate.ts';
+import type { Environment } from '../cni/environment.ts';
+import { isOnPath } from '../cni/executables.ts';
+import { openStore, type Request, type Verb } from '../cni/request.ts';
+import { requestedPools } from './addressing.ts';
+import { needsNft } from './egress.ts';
+
+/** What every ADD starts. */
+const commands = ['ip', 'nsenter', 'tee'];
+
+function notReady(why: string, details = ''): Failure {
+  return new Failure(codes.notAvailable, `not ready: ${why}`, { details });
+}
+
+/** `nft` as well where pods need it, and `tc` where pods may come with limits. Runtimes may keep `capabilities` to themselves: then nobody can know. */
+export function neededCommands(request: Request['configuration'], configuration: Configuration): string[] {
+  const { capabilities, runtimeConfig } = request;
+  const isBandwidth = (value: unknown) =>
+    typeof value === 'object' && value !== null && 'bandwidth' in value && Boolean(value.bandwidth);
+  return [
+    ...commands,
+    ...(needsNft(configuration) ? ['nft'] : []),
+    ...([capabilities, runtimeConfig].some(isBandwidth) ? ['tc'] : []),
+  ];
+}
+
+function requireCommands(needed: readonly string[], environment: Environment): void {
+  const missing = needed.filter((command) => !isOnPath(command, environment['PATH'] ?? ''));
+  if (missing.length > 0) throw notReady(`missing commands: ${missing.join(', ')}`);
+}
+
+function requireForwarding(pools: readonly Pool[]): void {
+  const off = pools.filter(({ family }) => !isForwarding(family));
+  if (off.length === 0) return;
+  const switches = off.map(({ family }) => forwardingSwitch[family.name]);
+  throw notReady(
+    `the host does not forward ${off.map(({ family }) => family.name).join(' and ')}, and sysctls is false`,
+    `set ${switches.join(' and ')} to 1`,
+  );
+}
+
+/** Counts names alone, unless the pool looks full: a lease of a pod that is gone will be reclaimed. */
+function isExhausted(pool: Pool, store: DiskStore): boolean {
+  const isFrom = (address: string) => {
+    const value = pool.family.parse(address);
+    return value !== undefined && spanOf(pool, value) !== undefined;
+  };
+  const used = [...store.taken()].filter(isFrom);
+  return BigInt(used.length) >= capacity(pool) && !store.canReclaim();
+}
+
+function requireAddresses(pools: readonly Pool[], isLenient: boolean, store: DiskStore): void {
+  const exhausted = pools.filter((pool) => isExhausted(pool, store));
+  if (exhausted.length === 0 || (isLenient && exhausted.length < pools.length)) return;
+  throw notReady(
+    `no address is left in ${exhausted.map(describePool).join(' and ')}`,
+    'delete pods, or give the node a larger podCIDR',
+  );
+}
+
+/**
+ * Whether the built-in pools could give a pod its addresses now.
+ *
+ * @throws {Failure} saying what is in the way.
+ */
+export function requirePools(configuration: Addressing & { name: string }, request: Request): Preference {
+  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
+  const preference = preferenceOf(configuration, requestedPools(configuration, runtimeConfig));
+  if (!preference.lenient) for (const { family } of preference.pools) requireFamily(family);
+  const store = openStore(configuration);
+  store.probe();
+  requireAddresses(preference.pools, preference.lenient, store);
+  return preference;
+}
+
+/** Whatever would fail an ADD makes the node not ready, and says why in the words of that ADD. */
+export function asNotReady(error: unknown): Failure {
+  if (!(error instanceof Failure) || error.code === codes.notAvailable) throw error;
+  return new Failure(codes.notAvailable, `not ready: ${error.message}`, {
+    details: error.details,
+    cause: error,
+  });
+}
+
+/** STATUS (CNI 1.1.0, "STATUS: Check plugin status"). Starts no process of its own and waits for nothing. */
+export const status: Verb = async (request, host) => {
+  try {
+    const configuration = parseConfiguration(request.configuration);
+    requireCommands(neededCommands(request.configuration, configuration), request.environment);
+    const type = configuration.ipam?.type;
+    if (type === undefined) {
+      const { pools } = requirePools(configuration, request);
+      if (!configuration.sysctls) requireForwarding(pools);
+    } else await delegate(type, 'STATUS', request, host);
+    return undefined;
+  } catch (error) {
+    throw asNotReady(error);
+  }
+};

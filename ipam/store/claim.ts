@@ -1,0 +1,90 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { errno } from '../../conf/failure.ts';
+import { fileMode, folderMode, namesIn } from './files.ts';
+
+/**
+ * When a process began, in clock ticks since the boot: with the process ID it names one process of this boot
+ * (proc_pid_stat(5), field 22; the command in field 2 may hold blanks and parentheses).
+ *
+ * @returns undefined when there is no such process.
+ */
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** This process, unlike any other of this boot: `4711.123456`. */
+export function thisProcess(): string {
+  return `${process.pid}.${startTime(process.pid)}`;
+}
+
+export function isAlive(owner: string): boolean {
+  const [pid = '', started = ''] = owner.split('.');
+  return startTime(Number(pid)) === started;
+}
+
+/**
+ * Runs `action` unless another living process is at work under the same key. Of several that meet, at most one
+ * acts. A file that announces us, named for key and process, is all there is: what a killed process leaves is
+ * recognised as dead, so nothing waits for it.
+ *
+ * Why it is safe: each announces itself before it looks. Of two, the later one to announce sees the other.
+ *
+ * @param folder where claims are announced; made when it is missing.
+ * @param key the object of the action, of letters and digits.
+ * @returns whether `action` ran. When it did not, somebody else had the key a moment ago.
+ */
+export function withClaim(folder: string, key: string, action: () => void): boolean {
+  const own = `${key}.${thisProcess()}`;
+  announce(folder, own);
+  try {
+    if (hasRival(folder, key, own)) return false;
+    action();
+    return true;
+  } finally {
+    rmSync(`${folder}/${own}`, { force: true });
+  }
+}
+
+/**
+ * On a full disk nobody can announce himself. Nobody can take an address there either, so that none is given anew
+ * while it is removed: what is removed makes room again.
+ */
+function announce(folder: string, own: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: folderMode });
+    writeFileSync(`${folder}/${own}`, '', { mode: fileMode });
+  } catch (error) {
+    if (errno(error) !== 'ENOSPC' && errno(error) !== 'EDQUOT') throw error;
+  }
+}
+
+/** The owner's part of a claim's name. */
+function ownerOf(name: string): string {
+  return name.slice(name.indexOf('.') + 1);
+}
+
+function removeDead(folder: string, names: readonly string[]): number {
+  const dead = names.filter((name) => !isAlive(ownerOf(name)));
+  for (const name of dead) rmSync(`${folder}/${name}`, { force: true });
+  return dead.length;
+}
+
+function hasRival(folder: string, key: string, own: string): boolean {
+  const others = namesIn(folder).filter((name) => name !== own && name.startsWith(`${key}.`));
+  return others.length > removeDead(folder, others);
+}
+
+/** Whether anybody announced himself under the key: somebody at work, or killed at it. */
+export function isClaimed(folder: string, key: string): boolean {
+  return namesIn(folder).some((name) => name.startsWith(`${key}.`));
+}
+
+/** Removes the claims of processes that are no more. */
+export function removeDeadClaims(folder: string): void {
+  removeDead(folder, namesIn(folder));
+}

@@ -1,0 +1,224 @@
+import type { Route } from '../../conf/configuration.ts';
+import { codes, Failure } from '../../conf/failure.ts';
+import { parseAddress } from '../../conf/family.ts';
+import { describeAttachment } from '../../ipam/attachment.ts';
+import type { Attachment } from '../../ipam/store/store.ts';
+import { isIPv6OffByDefault, linksWith, setSysctl } from '../host/host.ts';
+import { CommandError, type Run } from '../process/exec.ts';
+import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from '../process/ip.ts';
+import { linkExists } from './liveness.ts';
+import { candidateNames, hostEndPrefix, linkLocal, type PairNames } from './naming.ts';
+import {
+  addRoute,
+  hasIPv6,
+  planHost,
+  planHostEnd,
+  plannedRoutes,
+  planPair,
+  planPod,
+  quietSysctls,
+  type Wiring,
+} from './plan.ts';
+
+interface LinkSeen {
+  readonly ifname: string;
+  readonly address: string;
+}
+
+interface AddressedLink extends LinkSeen {
+  readonly addr_info: readonly { readonly local?: string }[];
+}
+
+function named(links: unknown[], name: string): LinkSeen | undefined {
+  return (links as LinkSeen[]).find((link) => link.ifname === name);
+}
+
+/** The attachment's own links: those that have both a name and a MAC address of its. */
+export async function ownPairs(run: Run, attachment: Attachment, operation: string): Promise<PairNames[]> {
+  const candidates = candidateNames(attachment);
+  const questions = candidates.map(({ hostEnd }) => `link show dev ${hostEnd}`);
+  const links = await ipQuery(run, 'host', operation, questions);
+  return candidates.filter(({ hostEnd, hostMac }) => named(links, hostEnd)?.address === hostMac);
+}
+
+/**
+ * The attachment's own links, as far as the kernel's files tell, which takes no process: those that have both a name and
+ * the link-local address that its MAC address gives. Undefined when one with a name of its has no such address, and when
+ * there is none.
+ */
+function evidentPairs(attachment: Attachment): PairNames[] | undefined {
+  const existing = candidateNames(attachment).filter(({ hostEnd }) => linkExists(hostEnd));
+  const isEvident = ({ hostEnd, hostMac }: PairNames) => {
+    const address = parseAddress(linkLocal(hostMac));
+    return address !== undefined && linksWith(address).includes(hostEnd);
+  };
+  return existing.length > 0 && existing.every(isEvident) ? existing : undefined;
+}
+
+/** Whether a link that is not the attachment's has the name: a collision of hashes. */
+async function isForeign(run: Run, names: PairNames, operation: string): Promise<boolean> {
+  const link = named(
+    await ipQuery(run, 'host', operation, [`link show dev ${names.hostEnd}`]),
+    names.hostEnd,
+  );
+  return link !== undefined && link.address !== names.hostMac;
+}
+
+/**
+ * Makes the veth pair and sets up the host's end.
+ *
+ * @param plan makes the wiring for these names.
+ * @param made is called once there may be a pair of ours, also before an error.
+ * @returns the wiring that was applied.
+ */
+export async function wireHost(
+  run: Run,
+  attachment: Attachment,
+  descriptor: number,
+  plan: (names: PairNames) => Wiring,
+  made: () => void,
+): Promise<Wiring> {
+  const operation = `wire ${describeAttachment(attachment)}`;
+  for (const names of candidateNames(attachment)) {
+    const wiring = plan(names);
+    const refused = await makePair(run, descriptor, operation, wiring).then(made, (error: unknown) => {
+      if (isPairRefused(error)) return error;
+      if (mayHaveActed(error)) made();
+      throw error;
+    });
+    if (!refused) return wiring;
+    if (!(await isForeign(run, wiring.names, operation))) throw interfaceExists(wiring, operation, refused);
+  }
+  throw new Failure(codes.wiring, `${operation}: other links have all names that it could have`);
+}
+
+/**
+ * On the host, with the pod's namespace at hand for the pair's other end. A link that begins without IPv6 gets it before
+ * its addresses come, which takes a second `ip`.
+ */
+async function makePair(run: Run, descriptor: number, operation: string, wiring: Wiring): Promise<void> {
+  const batch = (lines: string[]) =>
+    ipBatch((command) => run({ ...command, descriptor, beside: true }), 'host', operation, lines);
+  const inTwo = hasIPv6(wiring) && isIPv6OffByDefault();
+  await batch(inTwo ? planPair(wiring) : planHost(wiring));
+  for (const path of quietSysctls(wiring, wiring.names.hostEnd, false)) setSysctl(path, '0');
+  if (inTwo) await batch(planHostEnd(wiring));
+}
+
+function isPairRefused(error: unknown): error is RefusedLine {
+  return error instanceof RefusedLine && error.line.startsWith('link add') && error.answer.kind === 'exists';
+}
+
+/** A program that was never started has made nothing. */
+function mayHaveActed(error: unknown): boolean {
+  const cause = error instanceof Failure ? error.cause : undefined;
+  return !(cause instanceof CommandError && ['missing', 'not started'].includes(cause.outcome.kind));
+}
+
+function interfaceExists(wiring: Wiring, operation: string, cause: RefusedLine): Failure {
+  const which = `${wiring.ifname} in the pod or ${wiring.names.hostEnd} on the host`;
+  return new Failure(codes.wiring, `${operation}: the interface is there already: ${which}`, {
+    details: `${cause.answer.text}: DEL the attachment first`,
+    cause,
+  });
+}
+
+/**
+ * Sets up the pod's end, which the pair brought there.
+ *
+ * @param isImplied whether nobody asked for the routes: then what the pod has already, of another interface, stands.
+ * @returns the wiring that was applied: without such routes.
+ */
+export async function wirePod(
+  run: Run,
+  attachment: Attachment,
+  descriptor: number,
+  wiring: Wiring,
+  isImplied: boolean,
+): Promise<Wiring> {
+  const operation = `wire ${describeAttachment(attachment)}`;
+  await writeZeros(run, descriptor, operation, quietSysctls(wiring, wiring.ifname, true));
+  let [left, lines] = [wiring, planPod(wiring)];
+  while (lines.length > 0) {
+    const refused = await ipBatch(run, descriptor, operation, lines).then(() => undefined, refusedLine);
+    if (!refused) return left;
+    const route = isImplied ? existingRoute(refused, left) : undefined;
+    if (!route) throw refused;
+    left = { ...left, routes: left.routes.filter(({ dst }) => dst !== route.dst) };
+    lines = lines.slice(lines.indexOf(refused.line) + 1);
+  }
+  return left;
+}
+
+function refusedLine(error: unknown): RefusedLine {
+  if (error instanceof RefusedLine) return error;
+  throw error;
+}
+
+/** The route of the wiring that was refused since there is one to the same destination. */
+function existingRoute({ line, answer }: RefusedLine, wiring: Wiring): Route | undefined {
+  if (answer.kind !== 'exists') return undefined;
+  return plannedRoutes(wiring).find((route) => addRoute(route, wiring.ifname) === line);
+}
+
+/** /proc/sys shows the settings of whoever looks: only a process in the pod's namespace can write the pod's. */
+async function writeZeros(
+  run: Run,
+  descriptor: number,
+  operation: string,
+  paths: readonly string[],
+): Promise<void> {
+  if (paths.length === 0) return;
+  try {
+    await run(placed({ program: 'tee', args: paths, input: '0' }, descriptor));
+  } catch (error) {
+    throw commandFailure(operation, error);
+  }
+}
+
+/**
+ * Removes the attachment's pair, with all addresses, routes and neighbours on it. No pair is no error.
+ *
+ * @throws {Failure} code 11 when the kernel is busy, 102 when it refuses.
+ */
+export async function removePair(run: Run, attachment: Attachment): Promise<void> {
+  const operation = `remove the link of ${describeAttachment(attachment)}`;
+  const pairs = evidentPairs(attachment) ?? (await ownPairs(run, attachment, operation));
+  for (const { hostEnd } of pairs) {
+    await deleteLink(run, operation, hostEnd);
+  }
+}
+
+async function deleteLink(run: Run, operation: string, name: string): Promise<void> {
+  try {
+    // The kernel takes its time, in which nft does its part.
+    await ipBatch((command) => run({ ...command, beside: true }), 'host', operation, [
+      `link delete dev ${name}`,
+    ]);
+  } catch (error) {
+    // The namespace, or another DEL, took it meanwhile.
+    if (!(error instanceof RefusedLine) || error.answer.kind !== 'absent') throw error;
+  }
+}
+
+/**
+ * Removes every pair that carries one of these gateways and is none of these attachments'.
+ *
+ * @throws {Failure} as `removePair`.
+ */
+export async function removePairsBut(
+  run: Run,
+  attachments: readonly Attachment[],
+  gateways: readonly string[],
+): Promise<void> {
+  const operation = 'remove links that belong to nobody';
+  const kept = new Set(attachments.flatMap(candidateNames).map(({ hostEnd }) => hostEnd));
+  const links = (await ipQuery(run, 'host', operation, ['address show type veth'])) as AddressedLink[];
+  const orphans = links.filter(
+    ({ ifname, addr_info }) =>
+      ifname.startsWith(hostEndPrefix) &&
+      !kept.has(ifname) &&
+      addr_info.some(({ local }) => local !== undefined && gateways.includes(local)),
+  );
+  for (const { ifname } of orphans) await deleteLink(run, operation, ifname);
+}

@@ -1,0 +1,18 @@
+import { existsSync } from 'node:fs';
+import type { Attachment } from '../../ipam/store/store.ts';
+import { isNamespace } from './namespace.ts';
+import { candidateNames } from './naming.ts';
+
+/** Whether our network namespace has an interface of this name: every one has its settings there. */
+export function linkExists(name: string): boolean {
+  return existsSync(`/proc/sys/net/ipv4/conf/${name}`);
+}
+
+/**
+ * Whether an attachment is provably dead: its network namespace is gone, and so is its host end. Starts no
+ * process. One whose namespace is not known is never provably dead.
+ */
+export function isProvablyDead(attachment: Attachment, netns: string): boolean {
+  if (netns === '' || isNamespace(netns)) return false;
+  return !candidateNames(attachment).some(({ hostEnd }) => linkExists(hostEnd));
+}
