@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { errno } from '../../conf/failure.ts';
-import { fileMode, folderMode, namesIn } from './files.ts';
+import { makeOwnFolder, namesIn, touchFile } from './files.ts';
 
 /**
  * When a process began, in clock ticks since the boot: with the process ID it names one process of this boot
@@ -56,8 +56,8 @@ export function withClaim(folder: string, key: string, action: () => void): bool
  */
 function announce(folder: string, own: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: folderMode });
-    writeFileSync(`${folder}/${own}`, '', { mode: fileMode });
+    makeOwnFolder(folder);
+    touchFile(`${folder}/${own}`);
   } catch (error) {
     if (errno(error) !== 'ENOSPC' && errno(error) !== 'EDQUOT') throw error;
   }

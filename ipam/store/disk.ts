@@ -1,7 +1,18 @@
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { codes, errno, Failure, reason } from '../../conf/failure.ts';
 import { describeAttachment, digestOf } from '../attachment.ts';
-import { contentOf, fileMode, folderMode, linkUnlessThere, namesIn, replaceBy, sleep } from './files.ts';
+import {
+  contentOf,
+  createFile,
+  exists,
+  linkUnlessThere,
+  makeOwnFolder,
+  namesIn,
+  replaceBy,
+  sleep,
+  touchFile,
+} from './files.ts';
 import { ending, formatLease, type IndexEntry, inheritance, isHeldBy, parseLease } from './lease-file.ts';
 import { LeaseIndex, stateFolder } from './lease-index.ts';
 import type { Attachment, LeaseStore, StoredLease } from './store.ts';
@@ -95,7 +106,7 @@ export class DiskStore implements LeaseStore {
     return this.#adding(attachment, () => {
       this.#index.append(attachment, address);
       const scratch = this.#scratchOf(attachment);
-      writeFileSync(scratch, formatLease(attachment), { mode: fileMode });
+      createFile(scratch, formatLease(attachment));
       const taken = linkUnlessThere(scratch, this.#pathOf(address));
       rmSync(scratch);
       if (!taken) this.#index.append(attachment, `-${address}`);
@@ -124,11 +135,11 @@ export class DiskStore implements LeaseStore {
 
   /** Notes that something that was noted is missing: who sees that need not be who mends it. */
   reportDamage(): void {
-    this.#guarded('write', () => writeFileSync(this.#index.damageMark, '', { mode: fileMode }));
+    this.#guarded('write', () => touchFile(this.#index.damageMark));
   }
 
   isDamaged(): boolean {
-    return existsSync(this.#index.damageMark);
+    return exists(this.#index.damageMark);
   }
 
   /** Notes that all that was noted is there again. */
@@ -161,7 +172,7 @@ export class DiskStore implements LeaseStore {
   /** @throws {Failure} code 11 when another call is at it and does not come to an end. */
   release(attachment: Attachment): void {
     this.#guarded('release', () => {
-      if (!existsSync(this.#leases)) return;
+      if (!exists(this.#leases)) return;
       this.#prepare();
       if (this.#tracesOf(attachment).length === 0 && !this.#index.isClaimed(attachment)) return;
       this.#alone('release', attachment, () => this.#remove(attachment));
@@ -175,7 +186,7 @@ export class DiskStore implements LeaseStore {
   remember(attachment: Attachment, position: number, address: string): void {
     this.#adding(attachment, () => {
       const scratch = this.#scratchOf(attachment);
-      writeFileSync(scratch, address, { mode: fileMode });
+      createFile(scratch, address);
       replaceBy(scratch, this.#lastGivenPath(position));
     });
   }
@@ -194,7 +205,7 @@ export class DiskStore implements LeaseStore {
 
   /** When the address was taken, as far as the disk says. */
   takenAt(address: string): Date | undefined {
-    return statSync(this.#pathOf(address), { throwIfNoEntry: false })?.mtime;
+    return lstatSync(this.#pathOf(address), { throwIfNoEntry: false })?.mtime;
   }
 
   /** Everybody who has a lease or began one. */
@@ -247,7 +258,7 @@ export class DiskStore implements LeaseStore {
   /** Removes what killed calls left and nobody will ask for: nothing may be under way beside it. */
   tidy(): void {
     this.#guarded('tidy', () => {
-      if (!existsSync(this.#leases)) return;
+      if (!exists(this.#leases)) return;
       this.removeUnreadable();
       this.#index.tidy();
     });
@@ -258,7 +269,7 @@ export class DiskStore implements LeaseStore {
     this.#guarded('write', () => {
       this.#prepare();
       const scratch = this.#scratchOf({ containerID: `${process.pid}`, ifname: '' });
-      writeFileSync(scratch, 'probe', { mode: fileMode });
+      createFile(scratch, 'probe');
       rmSync(scratch);
     });
   }
@@ -288,7 +299,7 @@ export class DiskStore implements LeaseStore {
       ? entry.addresses.filter((address) => this.#mayHold(attachment, address))
       : this.#scanFor(attachment);
     const files = [...addresses.map((address) => this.#pathOf(address)), this.#scratchOf(attachment)];
-    return [...files, this.#index.pathOf(attachment)].filter((file) => existsSync(file));
+    return [...files, this.#index.pathOf(attachment)].filter((file) => exists(file));
   }
 
   /** Also when the lease cannot be read: the index says whose it is. */
@@ -312,7 +323,8 @@ export class DiskStore implements LeaseStore {
 
   /** Makes the folders. The first call ever adopts host-local's leases, that of a boot ends those of earlier ones. */
   #prepare(): void {
-    mkdirSync(this.#leases, { recursive: true, mode: folderMode });
+    makeOwnFolder(dirname(this.#leases), true);
+    makeOwnFolder(this.#leases);
     this.#index.endEarlierBoots((entry) => this.#end(entry));
     this.#index.prepare();
     this.#index.adoptOnce(() => this.#adopt());

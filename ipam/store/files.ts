@@ -1,21 +1,163 @@
-import { linkSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { errno } from '../../conf/failure.ts';
+
+/*
+ * The one place that opens the files of a store. What is found there may be anything: no symbolic link is followed, no
+ * pipe or device waited for, and nothing read that is larger than any file of ours.
+ */
 
 export const folderMode = 0o700;
 export const fileMode = 0o600;
 
-/** What can be read of a file; undefined for a missing one, a folder, or one that the disk does not give back. */
+/** The greatest size of a file of the store, in bytes: an entry of the index has some hundred. */
+const sizeLimit = 1024 * 1024;
+
+/** Mode bits with which others than the owner may change what is in a folder. */
+const writableByOthers = 0o022;
+const sticky = 0o1000;
+
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+
+/** Opens a regular file, for as long as `action` takes. @throws when it is anything else. */
+function withFile<T>(path: string, flags: number, action: (descriptor: number) => T): T {
+  const descriptor = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, fileMode);
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is no regular file`);
+    return action(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** @throws {Error} ENOSPC when there is room for a part of it only. */
+function writeAll(path: string, descriptor: number, text: string): void {
+  const bytes = Buffer.from(text, 'utf8');
+  if (writeSync(descriptor, bytes) === bytes.length) return;
+  throw Object.assign(new Error(`ENOSPC: no space left on device, write '${path}'`), { code: 'ENOSPC' });
+}
+
+/** What can be read of a file; undefined for a missing one, one that is none of ours, or that the disk does not give back. */
 export function contentOf(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return withFile(path, O_RDONLY, (descriptor) => {
+      const { size } = fstatSync(descriptor);
+      if (size > sizeLimit) return undefined;
+      const bytes = Buffer.allocUnsafe(size);
+      return bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, size, 0));
+    });
   } catch {
     return undefined;
   }
 }
 
+/**
+ * Makes a file. What has the name, left by a killed call or put there by somebody, is removed and not written through.
+ * One that cannot be written whole does not stay.
+ */
+export function createFile(path: string, text: string, tries = 10): void {
+  try {
+    createNew(path, text);
+  } catch (error) {
+    if (errno(error) !== 'EEXIST' || tries === 1) throw error;
+    rmSync(path, { force: true, recursive: true });
+    createFile(path, text, tries - 1);
+  }
+}
+
+function createNew(path: string, text: string): void {
+  withFile(path, O_WRONLY | O_CREAT | O_EXCL, (descriptor) => {
+    try {
+      writeAll(path, descriptor, text);
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
+  });
+}
+
+/** Adds to a file that is there. @throws {Error} ENOENT when it is not. */
+export function appendToFile(path: string, text: string): void {
+  withFile(path, O_WRONLY | O_APPEND, (descriptor) => writeAll(path, descriptor, text));
+}
+
+/** Has an empty file, or whatever is in it, be there. */
+export function touchFile(path: string): void {
+  withFile(path, O_WRONLY | O_CREAT, () => {});
+}
+
+/** Whether anything has the name, be it a link to nowhere. */
+export function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/**
+ * Makes a folder of the store, and those above it that are missing.
+ *
+ * node:fs would do so by itself (`recursive`), and tries for ever where a parent exists and takes nothing: below /proc, or on a
+ * mount whose folder was removed.
+ */
+export function makeFolder(path: string): void {
+  if (madeFolder(path)) return;
+  makeFolder(dirname(path));
+  if (madeFolder(path)) return;
+  throw Object.assign(new Error(`ENOENT: no such file or directory, mkdir '${path}'`), { code: 'ENOENT' });
+}
+
+/** @returns false when the folder above is missing. */
+function madeFolder(path: string): boolean {
+  try {
+    mkdirSync(path, folderMode);
+  } catch (error) {
+    if (errno(error) === 'ENOENT' && dirname(path) !== path && !exists(dirname(path))) return false;
+    if (errno(error) !== 'EEXIST') throw error;
+  }
+  return true;
+}
+
+/**
+ * Makes a folder whose files are ours alone, or takes one that is there: others lose the right to write into it, unless each
+ * may remove there only what is his, as in /tmp.
+ *
+ * @param mayBeLink whether an administrator may have the folder elsewhere. Below that, a link would lead what we write and
+ *   remove to where somebody else wants it.
+ * @throws when the name is another's.
+ */
+export function makeOwnFolder(path: string, mayBeLink = false): void {
+  makeFolder(path);
+  const found = mayBeLink ? statSync(path) : lstatSync(path);
+  if (!found.isDirectory()) {
+    throw new Error(
+      found.isSymbolicLink() ? `ELOOP: ${path} is a symbolic link` : `ENOTDIR: ${path} is no folder`,
+    );
+  }
+  if (isOpenToOthers(found.mode)) chmodSync(path, found.mode & 0o7777 & ~writableByOthers);
+}
+
+/** Whether others than its owner may put files into a folder of this mode, and remove ours. */
+export function isOpenToOthers(mode: number): boolean {
+  return (mode & writableByOthers) !== 0 && (mode & sticky) === 0;
+}
+
 /** When a file was written, in milliseconds since the epoch; one that is gone, after all others. */
 export function writtenAt(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+  return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** The names in a folder; none when there is no folder. */

@@ -1,7 +1,19 @@
-import { appendFileSync, constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { digestOf } from '../attachment.ts';
 import { isAlive, isClaimed, removeDeadClaims, thisProcess, withClaim } from './claim.ts';
-import { contentOf, fileMode, folderMode, namesIn, removeFolderIfEmpty, writtenAt } from './files.ts';
+import {
+  appendToFile,
+  contentOf,
+  createFile,
+  exists,
+  makeFolder,
+  makeOwnFolder,
+  namesIn,
+  removeFolderIfEmpty,
+  replaceBy,
+  writtenAt,
+} from './files.ts';
 import { formatEntryHead, type IndexEntry, inheritance, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
 
@@ -70,15 +82,8 @@ export class LeaseIndex {
     const inherited = [...(left?.inherited ?? []), ...(left?.records ?? [])];
     const lines = inherited.map((record) => `${inheritance}${record}\n`);
     const path = this.pathOf(attachment);
-    try {
-      writeFileSync(`${path}.new`, formatEntryHead(attachment, netns, thisProcess()) + lines.join(''), {
-        mode: fileMode,
-      });
-      renameSync(`${path}.new`, path);
-    } catch (error) {
-      rmSync(`${path}.new`, { force: true });
-      throw error;
-    }
+    createFile(`${path}.new`, formatEntryHead(attachment, netns, thisProcess()) + lines.join(''));
+    replaceBy(`${path}.new`, path);
   }
 
   /** Enters what an attachment has had from others, all at once: several calls may do so at a time. */
@@ -86,18 +91,16 @@ export class LeaseIndex {
     const content = [formatEntryHead(attachment, '', ''), ...addresses.map((address) => `${address}\n`)].join(
       '',
     );
-    writeFileSync(this.pathOf(attachment), content, { mode: fileMode });
+    createFile(this.pathOf(attachment), content);
   }
 
   /** Adds a line to an entry that is there: one that a DEL has taken away meanwhile does not come back. */
   append(attachment: Attachment, line: string): void {
-    const flag = constants.O_WRONLY | constants.O_APPEND;
-    // The type knows flags by name only; node:fs takes numbers as well.
-    appendFileSync(this.pathOf(attachment), `${line}\n`, { flag: flag as unknown as string });
+    appendToFile(this.pathOf(attachment), `${line}\n`);
   }
 
   has(attachment: Attachment): boolean {
-    return existsSync(this.pathOf(attachment));
+    return exists(this.pathOf(attachment));
   }
 
   /** Whether another living process is at adding the attachment. */
@@ -111,17 +114,19 @@ export class LeaseIndex {
     return this.#entriesOf(this.#bootID).flatMap(({ entry }) => entry ?? []);
   }
 
-  /** Makes the folder of this boot when it is the first call to. */
+  /** Makes the folder of this boot when it is the first call to, and sees that all above it are ours alone. */
   prepare(): void {
-    mkdirSync(`${this.#state}/${this.#bootID}`, { recursive: true, mode: folderMode });
+    for (const folder of [dirname(this.#state), this.#state, `${this.#state}/${this.#bootID}`]) {
+      makeOwnFolder(folder);
+    }
   }
 
   /** Has `adopt` enter the leases that were there before us; begun again if it was killed, and done once. */
   adoptOnce(adopt: () => void): void {
     const done = `${this.#state}/${adoptedFolder}`;
-    if (existsSync(done)) return;
+    if (exists(done)) return;
     adopt();
-    mkdirSync(done, { recursive: true, mode: folderMode });
+    makeFolder(done);
   }
 
   /** Has `end` finish off each entry of earlier boots, then forgets it. */
