@@ -1,15 +1,11 @@
 import { basename } from 'node:path';
 import { run } from '../netns/process/exec.ts';
-import { answer, type Handlers } from './cni/protocol.ts';
+import { answer, type Face, type Invocation } from './cni/protocol.ts';
 import { supportedVersions } from './cni/version.ts';
 import { readStandardInput, write } from './entry/streams.ts';
 import { logged } from './log/logged.ts';
-import { add } from './verbs/add.ts';
-import { check } from './verbs/check.ts';
-import { del } from './verbs/del.ts';
-import { gc } from './verbs/gc.ts';
-import { ipamHandlers } from './verbs/ipam.ts';
-import { status } from './verbs/status.ts';
+import { ipamPlugin } from './verbs/ipam.ts';
+import { plugin } from './verbs/plugin.ts';
 
 /** Put in by the build. */
 const version = process.env['DUALSTACK_VERSION'];
@@ -17,7 +13,8 @@ const version = process.env['DUALSTACK_VERSION'];
 /** Under this name the same executable is an IPAM plugin. */
 const ipamName = 'dualstack-ipam';
 
-export const handlers: Handlers = logged({ ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status });
+/** The plugin that wires pods, with its log. */
+export const loggedPlugin: Face = { ...plugin, handlers: logged(plugin.handlers) };
 
 /** The name that we were called by: of the executable, or of the script that Node.js was given. */
 function isIpam(): boolean {
@@ -56,13 +53,15 @@ export async function main(): Promise<void> {
   const command = process.env['CNI_COMMAND'];
   quietEnvironment();
   if (!command) return answerPerson(process.argv.slice(2));
-  const { output, status: exitStatus } = await answer(command, {
+  const invocation: Invocation = {
     environment: process.env,
     readInput: readStandardInput,
-    handlers: isIpam() ? ipamHandlers : handlers,
     run,
     warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
-  });
+  };
+  const { output, status: exitStatus } = await (isIpam()
+    ? answer(command, ipamPlugin, invocation)
+    : answer(command, loggedPlugin, invocation));
   const isHeard = write(1, output);
   // At once: a program that did not end in time may still hold our pipes. A runtime that got no result has no pod.
   process.exit(isHeard ? exitStatus : 1);

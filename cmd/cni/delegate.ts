@@ -1,15 +1,15 @@
 import { codes, Failure } from '../../conf/failure.ts';
 import { CommandError } from '../../netns/process/exec.ts';
+import type { Call, Input } from './call.ts';
 import type { Environment } from './environment.ts';
 import { isExecutable } from './executables.ts';
-import type { Host, Request } from './request.ts';
 
 /** A delegate may itself wait for a lock or a server; the runtime's own patience is some minutes. */
 const deadline = 60_000;
 
 /** The type of the IPAM plugin that a configuration names, whatever else is in it. */
-export function delegateOf(configuration: Readonly<Record<string, unknown>>): string | undefined {
-  const ipam = configuration['ipam'];
+export function delegateOf(input: Input): string | undefined {
+  const ipam = input['ipam'];
   const type = typeof ipam === 'object' && ipam !== null && 'type' in ipam ? ipam.type : undefined;
   return typeof type === 'string' && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(type) ? type : undefined;
 }
@@ -54,16 +54,16 @@ function delegateFailure(type: string, verb: string, error: CommandError): Failu
  * @returns what it wrote: a result for ADD, undefined when nothing.
  * @throws {Failure} with the code and the words of the plugin; 7 when it is not there; 11 past the deadline.
  */
-export async function delegate(type: string, verb: string, request: Request, host: Host): Promise<unknown> {
+export async function delegate(type: string, verb: string, call: Call): Promise<unknown> {
   const command = {
-    program: findDelegate(type, request.environment),
+    program: findDelegate(type, call.environment),
     args: [],
-    env: { ...request.environment, CNI_COMMAND: verb },
-    input: JSON.stringify(request.configuration),
+    env: { ...call.environment, CNI_COMMAND: verb },
+    input: JSON.stringify(call.input),
     deadline,
   };
   try {
-    const { stdout } = await host.run(command);
+    const { stdout } = await call.run(command);
     return stdout.trim() === '' ? undefined : JSON.parse(stdout);
   } catch (error) {
     if (error instanceof CommandError) throw delegateFailure(type, verb, error);

@@ -1,14 +1,20 @@
+import type { Configuration } from '../../conf/configuration.ts';
 import { codes, Failure, reason } from '../../conf/failure.ts';
+import { Call, type Host, type Input, type Reader, type Verb } from './call.ts';
 import { attachmentOf, type Environment, type Parameter, requireParameters } from './environment.ts';
 import { withNextStep } from './next-steps.ts';
-import type { Host, Request, Verb } from './request.ts';
 import { isAtLeast, requestedVersion, supportedVersions, versionOf } from './version.ts';
 
 /** The verbs that act; VERSION is answered here. */
 export type VerbName = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
 
-/** What carries out each verb: there is one set for the plugin, and one for the IPAM plugin. */
-export type Handlers = Readonly<Record<VerbName, Verb>>;
+/** What carries out each verb. */
+export type Handlers<C = Configuration> = Readonly<Record<VerbName, Verb<C>>>;
+
+/** One of the plugins that the executable is: how it reads its configuration, and what it does. */
+export interface Face<C = Configuration> extends Reader<C> {
+  readonly handlers: Handlers<C>;
+}
 
 /** What a verb needs before anything is done. */
 interface Rule {
@@ -28,9 +34,8 @@ const rules: Readonly<Record<VerbName, Rule>> = {
   STATUS: { requires: ['CNI_PATH'], since: '1.1.0' },
 };
 
-/** What a call came with, and the way to the outside: injected, for tests. */
-export interface Call extends Host {
-  readonly handlers: Handlers;
+/** What the process was started with, and the way to the outside: injected, for tests. */
+export interface Invocation extends Host {
   readonly environment: Environment;
   readonly readInput: () => string;
 }
@@ -41,10 +46,9 @@ export interface Answer {
   readonly status: 0 | 1;
 }
 
-function parseInput(text: string): Record<string, unknown> {
+function parseInput(text: string): Input {
   const input = decodeJson(text);
-  if (typeof input === 'object' && input !== null && !Array.isArray(input))
-    return input as Record<string, unknown>;
+  if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Input;
   throw new Failure(codes.decoding, 'the network configuration on standard input is no JSON object');
 }
 
@@ -62,46 +66,48 @@ function decodeJson(text: string): unknown {
 }
 
 /** VERSION may come without any input; then it answers in the newest version. */
-function answerVersion(call: Call): Record<string, unknown> {
-  const text = call.readInput();
+function answerVersion(invocation: Invocation): Record<string, unknown> {
+  const text = invocation.readInput();
   const version = text.trim() === '' ? supportedVersions.at(-1) : requestedVersion(parseInput(text));
   return { cniVersion: version, supportedVersions };
 }
 
-async function answerVerb(
+async function answerVerb<C>(
   verb: VerbName,
-  call: Call,
-  spoken: Spoken,
+  face: Face<C>,
+  invocation: Invocation,
+  answering: Answering,
 ): Promise<Record<string, unknown> | undefined> {
+  const { environment } = invocation;
   const rule = rules[verb];
-  requireParameters(call.environment, rule.requires);
-  if (rule.requires.includes('CNI_CONTAINERID')) attachmentOf(call.environment);
-  const configuration = parseInput(call.readInput());
-  const version = versionOf(configuration);
-  spoken.version = version;
+  requireParameters(environment, rule.requires);
+  if (rule.requires.includes('CNI_CONTAINERID')) attachmentOf(environment);
+  const input = parseInput(invocation.readInput());
+  const version = versionOf(input);
+  answering.version = version;
   if (!isAtLeast(version, rule.since)) {
     throw new Failure(codes.version, `config version does not allow ${verb}`);
   }
-  const request: Request = { environment: call.environment, version, configuration };
-  return call.handlers[verb](request, call);
+  return face.handlers[verb](new Call(face, { environment, version, input }, invocation));
 }
 
 function isVerb(command: string): command is VerbName {
   return Object.hasOwn(rules, command);
 }
 
-async function answerCommand(
+async function answerCommand<C>(
   command: string,
-  call: Call,
-  spoken: Spoken,
+  face: Face<C>,
+  invocation: Invocation,
+  answering: Answering,
 ): Promise<Record<string, unknown> | undefined> {
-  if (command === 'VERSION') return answerVersion(call);
-  if (isVerb(command)) return answerVerb(command, call, spoken);
+  if (command === 'VERSION') return answerVersion(invocation);
+  if (isVerb(command)) return answerVerb(command, face, invocation, answering);
   throw new Failure(codes.environment, `unknown CNI_COMMAND: ${command.slice(0, 80)}`);
 }
 
 /** The version that an error is written in: the caller's as soon as it is known, till then our newest. */
-interface Spoken {
+interface Answering {
   version: string | undefined;
 }
 
@@ -117,12 +123,12 @@ function errorObject(error: unknown, cniVersion: string | undefined): Record<str
  *
  * @returns always: whatever is thrown becomes a CNI error.
  */
-export async function answer(command: string, call: Call): Promise<Answer> {
-  const spoken: Spoken = { version: supportedVersions.at(-1) };
+export async function answer<C>(command: string, face: Face<C>, invocation: Invocation): Promise<Answer> {
+  const answering: Answering = { version: supportedVersions.at(-1) };
   try {
-    const result = await answerCommand(command, call, spoken);
+    const result = await answerCommand(command, face, invocation, answering);
     return { output: result ? `${JSON.stringify(result)}\n` : '', status: 0 };
   } catch (error) {
-    return { output: `${JSON.stringify(errorObject(error, spoken.version))}\n`, status: 1 };
+    return { output: `${JSON.stringify(errorObject(error, answering.version))}\n`, status: 1 };
   }
 }

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, run } from '../../netns/process/exec.ts';
-import { type Answer, answer, type Handlers, type VerbName } from '../cni/protocol.ts';
+import { type Answer, answer, type Face, type VerbName } from '../cni/protocol.ts';
 import { readStandardInput } from './streams.ts';
 
 /** Our own namespace stands for the pod's: nothing is done to it. */
@@ -36,11 +36,11 @@ async function writingOnlyTo(folder: string, action: () => Promise<void>): Promi
 }
 
 /** @returns what ADD answered. */
-async function live(handlers: Handlers, dataDir: string, podCIDRs: readonly string[]): Promise<Answer> {
+async function live(face: Face, dataDir: string, podCIDRs: readonly string[]): Promise<Answer> {
   const network = { cniVersion: '1.0.0', name: 'rehearsal', type: 'dualstack', podCIDRs, dataDir };
   const call = (verb: VerbName, prevResult?: unknown) => {
     const readInput = () => readStandardInput() + JSON.stringify({ ...network, prevResult });
-    return answer(verb, { run: startHarmless, warn: () => {}, environment, readInput, handlers });
+    return answer(verb, face, { run: startHarmless, warn: () => {}, environment, readInput });
   };
   const added = await call('ADD');
   await call('CHECK', JSON.parse(added.output));
@@ -55,12 +55,12 @@ async function live(handlers: Handlers, dataDir: string, podCIDRs: readonly stri
  * @throws {Error} when ADD does not go to its end, be it with IPv4 alone on a machine without IPv6: every pod would
  *   pay for what was left out.
  */
-export async function rehearse(handlers: Handlers): Promise<void> {
+export async function rehearse(face: Face): Promise<void> {
   const folder = fs.mkdtempSync(join(tmpdir(), 'dualstack-rehearsal-'));
   try {
     await writingOnlyTo(folder, async () => {
-      const both = await live(handlers, `${folder}/both`, podCIDRs);
-      const any = both.status === 0 ? both : await live(handlers, `${folder}/ipv4`, podCIDRs.slice(0, 1));
+      const both = await live(face, `${folder}/both`, podCIDRs);
+      const any = both.status === 0 ? both : await live(face, `${folder}/ipv4`, podCIDRs.slice(0, 1));
       if (any.status !== 0) throw new Error(`the rehearsal of ADD failed: ${any.output}`);
     });
   } finally {

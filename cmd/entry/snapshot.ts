@@ -1,5 +1,5 @@
 import { queryObjects, setFlagsFromString, startupSnapshot } from 'node:v8';
-import { handlers, main } from '../main.ts';
+import { loggedPlugin, main } from '../main.ts';
 import { rehearse } from './rehearsal.ts';
 
 /*
@@ -27,6 +27,6 @@ function forgetTimers(): Promise<void> {
 }
 
 forgetCompiledCode();
-rehearse(handlers)
+rehearse(loggedPlugin)
   .then(forgetTimers)
   .then(() => startupSnapshot.setDeserializeMainFunction(main));

@@ -1,10 +1,8 @@
-import { parseLocator } from '../../conf/configuration.ts';
 import { Failure, reason } from '../../conf/failure.ts';
 import { absolutePath } from '../../conf/rules.ts';
 import type { Command, Run } from '../../netns/process/exec.ts';
-import { attachmentOf } from '../cni/environment.ts';
+import type { Call, Verb } from '../cni/call.ts';
 import type { VerbName } from '../cni/protocol.ts';
-import { type Host, openStore, type Request, type Verb } from '../cni/request.ts';
 import { aliasOf } from '../verbs/add.ts';
 import { appendLine } from './log-file.ts';
 
@@ -46,10 +44,8 @@ function attempt<T>(action: () => T): T | undefined {
   }
 }
 
-function heldAddresses(request: Request): string[] | undefined {
-  return attempt(() =>
-    openStore(parseLocator(request.configuration)).held(attachmentOf(request.environment)),
-  );
+function heldAddresses(call: Call): string[] | undefined {
+  return attempt(() => call.store.held(call.attachment));
 }
 
 /** The addresses of an ADD's result, of any version. */
@@ -68,8 +64,8 @@ function outcomeOf(error: unknown): Record<string, unknown> {
   return { outcome: 'error', code: error.code, msg: error.message, details: error.details };
 }
 
-function write(request: Request, line: Readonly<Record<string, unknown>>): void {
-  const path = absolutePath.safeParse(request.configuration['logFile']);
+function write(call: Call, line: Readonly<Record<string, unknown>>): void {
+  const path = absolutePath.safeParse(call.input['logFile']);
   if (path.success) attempt(() => appendLine(path.data, JSON.stringify(line)));
 }
 
@@ -87,27 +83,26 @@ function write(request: Request, line: Readonly<Record<string, unknown>>): void 
 export async function callAndLog(
   name: VerbName,
   verb: Verb,
-  request: Request,
-  host: Host,
+  call: Call,
 ): Promise<Record<string, unknown> | undefined> {
   const start = performance.now();
-  const { environment, configuration } = request;
+  const { environment, input } = call;
   const steps: Step[] = [];
-  const held = heldAddresses(request);
+  const held = heldAddresses(call);
   const about = {
     time: new Date().toISOString(),
     verb: name,
-    network: configuration['name'],
+    network: input['name'],
     container: environment['CNI_CONTAINERID'],
     ifname: environment['CNI_IFNAME'],
-    pod: attempt(() => aliasOf(environment)),
+    pod: attempt(() => aliasOf(call.args)),
   };
   const finish = (outcome: Readonly<Record<string, unknown>>) => {
     const ms = { start: rounded(start), total: rounded(performance.now()), steps };
-    write(request, { ...about, ...outcome, ms });
+    write(call, { ...about, ...outcome, ms });
   };
   try {
-    const result = await verb(request, { ...host, run: timed(host.run, steps) });
+    const result = await verb(call.through({ run: timed(call.run, steps), warn: call.warn }));
     finish({ outcome: 'ok', addresses: result ? givenAddresses(result) : held });
     return result;
   } catch (error) {

@@ -1,11 +1,11 @@
+import type { Verb } from '../cni/call.ts';
 import type { Handlers, VerbName } from '../cni/protocol.ts';
-import type { Verb } from '../cni/request.ts';
 
 function loggedVerb(name: VerbName, verb: Verb): Verb {
-  return async (request, host) => {
-    if (request.configuration['logFile'] === undefined) return verb(request, host);
+  return async (call) => {
+    if (call.input['logFile'] === undefined) return verb(call);
     const { callAndLog } = await import('./call-log.ts');
-    return callAndLog(name, verb, request, host);
+    return callAndLog(name, verb, call);
   };
 }
 

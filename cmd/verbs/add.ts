@@ -1,17 +1,16 @@
-import { type Configuration, type Dns, parseConfiguration, type Route } from '../../conf/configuration.ts';
+import type { Configuration, Dns, Route } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
 import { type Family, formatAddress, formatCidr, parseCidr } from '../../conf/family.ts';
-import { parseRoutes, parseRuntimeConfig, type RuntimeConfig } from '../../conf/runtime.ts';
+import { parseRoutes } from '../../conf/runtime.ts';
 import type { Lease } from '../../ipam/allocate.ts';
-import type { Attachment } from '../../ipam/store/store.ts';
 import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../../netns/host/host.ts';
 import { removePair, wireHost, wirePod } from '../../netns/link/apply.ts';
 import { isOwnNamespace, openNamespace } from '../../netns/link/namespace.ts';
 import type { PairNames } from '../../netns/link/naming.ts';
 import { plannedRoutes, type Wiring } from '../../netns/link/plan.ts';
 import { shape } from '../../netns/shaping/tc.ts';
-import { argumentsOf, attachmentOf, type Environment } from '../cni/environment.ts';
-import { type Host, openStore, type Request, type Verb } from '../cni/request.ts';
+import type { Call, Host, Verb } from '../cni/call.ts';
+import type { Environment } from '../cni/environment.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from '../cni/result.ts';
 import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
 import { protectionOf, wireProtected } from './protect.ts';
@@ -27,8 +26,7 @@ export function linkMtu(configured: number | undefined, families: readonly Famil
 }
 
 /** `default/web-0`, when the runtime says so in words that are safe to pass on. */
-export function aliasOf(environment: Environment): string | undefined {
-  const args = argumentsOf(environment);
+export function aliasOf(args: ReadonlyMap<string, string>): string | undefined {
   const names = ['K8S_POD_NAMESPACE', 'K8S_POD_NAME'].map((key) => args.get(key) ?? '');
   return names.every((name) => /^[a-zA-Z0-9.-]{1,127}$/.test(name)) ? names.join('/') : undefined;
 }
@@ -76,17 +74,9 @@ function forward(families: readonly Family[], host: Host): void {
 }
 
 /** Where the addresses come from: a delegate when the configuration names one, else the built-in pools. */
-function obtainLease(
-  request: Request,
-  configuration: Configuration,
-  attachment: Attachment,
-  host: Host,
-  undo: Undo,
-): Lease | Promise<DelegatedLease> {
-  const type = configuration.ipam?.type;
-  return type === undefined
-    ? lease(request, configuration, attachment, host, undo)
-    : leaseFromDelegate(type, request, configuration, host, undo);
+function obtainLease(call: Call, undo: Undo): Lease | Promise<DelegatedLease> {
+  const type = call.configuration.ipam?.type;
+  return type === undefined ? lease(call, undo) : leaseFromDelegate(type, call, undo);
 }
 
 /** What a pod is to route, and whether nobody asked for it. */
@@ -110,11 +100,7 @@ function leftOut(planned: readonly Route[], { ifname, routes }: Wiring): string[
 }
 
 /** The capability stands over the file, and that over the delegate. */
-function dnsOf(
-  configuration: Configuration,
-  runtimeConfig: RuntimeConfig,
-  obtained: Lease | DelegatedLease,
-): Dns {
+function dnsOf({ configuration, runtimeConfig }: Call, obtained: Lease | DelegatedLease): Dns {
   const { servers, searches, options } = runtimeConfig.dns ?? {};
   return {
     ...('result' in obtained && obtained.result.dns),
@@ -126,36 +112,28 @@ function dnsOf(
 }
 
 /** A runtime that gave up on this ADD may have sent a DEL meanwhile. @throws {Failure} code 11. */
-function confirm(
-  configuration: Configuration,
-  attachment: Attachment,
-  obtained: Lease | DelegatedLease,
-): void {
+function confirm({ store, attachment }: Call, obtained: Lease | DelegatedLease): void {
   const own = 'result' in obtained ? [] : obtained.addresses;
-  openStore(configuration).confirm(
+  store.confirm(
     attachment,
     own.map(({ address }) => formatAddress(address)),
   );
 }
 
 /** Reserves, wires and reports; what was done by the time of an error is on the undo stack. */
-async function attach(request: Request, host: Host, undo: Undo): Promise<Result> {
-  const { environment } = request;
-  const attachment = attachmentOf(environment);
-  const netns = environment['CNI_NETNS'] ?? '';
-  const alias = aliasOf(environment);
-  const configuration = parseConfiguration(request.configuration);
-  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
-  rejectOwnNamespace(environment, netns);
+async function attach(call: Call, undo: Undo): Promise<Result> {
+  const { attachment, netns, configuration, runtimeConfig, run } = call;
+  const alias = aliasOf(call.args);
+  rejectOwnNamespace(call.environment, netns);
   const namespace = openNamespace(netns);
   undo.push('close the namespace', namespace.close);
 
-  const obtained = await obtainLease(request, configuration, attachment, host, undo);
-  for (const warning of obtained.warnings) host.warn(warning);
+  const obtained = await obtainLease(call, undo);
+  for (const warning of obtained.warnings) call.warn(warning);
   const { addresses } = obtained;
   const families = addresses.map(({ address }) => address.family);
   const mtu = linkMtu(configuration.mtu, families);
-  if (configuration.sysctls) forward(families, host);
+  if (configuration.sysctls) forward(families, call);
 
   const { routes, isImplied } = routesOf(configuration, obtained);
   const { ifname } = attachment;
@@ -168,32 +146,32 @@ async function attach(request: Request, host: Host, undo: Undo): Promise<Result>
     addresses,
     routes,
   });
-  const protection = protectionOf(attachment, configuration, runtimeConfig, obtained);
+  const protection = protectionOf(call, obtained);
   const wire = async (): Promise<Wiring> => {
-    const wiring = await wireHost(host.run, attachment, namespace.descriptor, plan, () =>
-      undo.push('remove the link', () => removePair(host.run, attachment)),
+    const wiring = await wireHost(run, attachment, namespace.descriptor, plan, () =>
+      undo.push('remove the link', () => removePair(run, attachment)),
     );
-    return wirePod(host.run, attachment, namespace.descriptor, wiring, isImplied);
+    return wirePod(run, attachment, namespace.descriptor, wiring, isImplied);
   };
-  const wiring = await wireProtected(wire, plan, protection, host, undo);
-  for (const sentence of leftOut(routes, wiring)) host.warn(sentence);
+  const wiring = await wireProtected(wire, plan, protection, call, undo);
+  for (const sentence of leftOut(routes, wiring)) call.warn(sentence);
   const shaped = { hostEnd: wiring.names.hostEnd, mtu };
-  await shape(host.run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
-  confirm(configuration, attachment, obtained);
-  return resultOf(wiring, netns, dnsOf(configuration, runtimeConfig, obtained));
+  await shape(run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
+  confirm(call, obtained);
+  return resultOf(wiring, netns, dnsOf(call, obtained));
 }
 
 /** ADD (CNI 1.1.0, "ADD: Add container to network, or apply modifications"). */
-export const add: Verb = async (request, host) => {
+export const add: Verb = async (call) => {
   const undo = new Undo();
   try {
-    const earlier = request.configuration['prevResult'];
-    const added = await attach(request, host, undo);
+    const earlier = call.input['prevResult'];
+    const added = await attach(call, undo);
     const result = earlier ? extendResult(decodeResult(earlier), added) : added;
-    return encodeResult(result, request.version);
+    return encodeResult(result, call.version);
   } catch (error) {
     const problem = await undo.run();
-    if (problem) host.warn(problem);
+    if (problem) call.warn(problem);
     throw error;
   }
 };

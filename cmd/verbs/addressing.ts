@@ -1,22 +1,15 @@
 import type { Addressing, Configuration } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
 import { type Address, parseAddress, parseInterfaceAddress } from '../../conf/family.ts';
-import {
-  parseRequestedArgs,
-  parseRequestedList,
-  parseRuntimeConfig,
-  type RuntimeConfig,
-} from '../../conf/runtime.ts';
+import { parseRequestedArgs, parseRequestedList, type RuntimeConfig } from '../../conf/runtime.ts';
 import { allocate, type Lease, type LeasedAddress } from '../../ipam/allocate.ts';
 import { describeAttachment } from '../../ipam/attachment.ts';
 import { type Pool, poolsOf } from '../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../ipam/preference.ts';
-import type { Attachment } from '../../ipam/store/store.ts';
 import { requireFamily, unsupported } from '../../netns/host/host.ts';
 import { ownPairs } from '../../netns/link/apply.ts';
+import type { Call } from '../cni/call.ts';
 import { delegate, findDelegate } from '../cni/delegate.ts';
-import { argumentsOf, attachmentOf } from '../cni/environment.ts';
-import { type Host, openStore, type Request } from '../cni/request.ts';
 import { decodeResult, type Result } from '../cni/result.ts';
 import type { Undo } from './undo.ts';
 import { settleInheritance } from './unprotect.ts';
@@ -31,9 +24,9 @@ export function requestedPools(configuration: Addressing, runtimeConfig: Runtime
 }
 
 /** The addresses that a request asks for: the capability, else `args.cni.ips`, else `IP=` in CNI_ARGS. */
-function requestedAddresses(request: Request, runtimeConfig: RuntimeConfig): readonly Address[] {
-  const ofArgs = parseRequestedArgs(request.configuration['args']);
-  const ofEnvironment = parseRequestedList(argumentsOf(request.environment).get('IP'));
+function requestedAddresses({ input, args, runtimeConfig }: Call<Addressing>): readonly Address[] {
+  const ofArgs = parseRequestedArgs(input['args']);
+  const ofEnvironment = parseRequestedList(args.get('IP'));
   return [runtimeConfig.ips, ofArgs, ofEnvironment].find((list) => list.length > 0) ?? [];
 }
 
@@ -59,21 +52,14 @@ function supported(preference: Preference): Preference {
  *
  * @throws {Failure} as `allocate` and `DiskStore.begin`; what was taken is on the undo stack.
  */
-export function lease(
-  request: Request,
-  configuration: Addressing & { name: string },
-  attachment: Attachment,
-  host: Host,
-  undo: Undo,
-): Lease {
-  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
+export function lease(call: Call<Addressing>, undo: Undo): Lease {
+  const { configuration, runtimeConfig, attachment, store } = call;
   const pools = requestedPools(configuration, runtimeConfig);
   const preference = supported(preferenceOf(configuration, pools));
-  const requested = requestedAddresses(request, runtimeConfig);
-  const store = openStore(configuration);
-  store.begin(attachment, request.environment['CNI_NETNS'] ?? '');
+  const requested = requestedAddresses(call);
+  store.begin(attachment, call.netns);
   undo.push('release the lease', async () => {
-    await settleInheritance(store, attachment, host);
+    await settleInheritance(store, attachment, call);
     store.release(attachment);
   });
   return allocate(preference, store, attachment, requested);
@@ -118,7 +104,7 @@ export interface DelegatedLease extends Lease {
 }
 
 /** A delegate would refuse a second ADD of an attachment, and the DEL that follows would undo the first. */
-async function rejectWired({ run }: Host, attachment: Attachment): Promise<void> {
+async function rejectWired({ run, attachment }: Call): Promise<void> {
   const what = describeAttachment(attachment);
   if ((await ownPairs(run, attachment, `look for ${what}`)).length === 0) return;
   throw new Failure(codes.inUse, `${what} is there already`, {
@@ -132,24 +118,17 @@ async function rejectWired({ run }: Host, attachment: Attachment): Promise<void>
  * @throws {Failure} with the code of the plugin; 7 when it gave no address of a family that was asked for, or one of a
  * family that the host has switched off; 101 for a second ADD.
  */
-export async function leaseFromDelegate(
-  type: string,
-  request: Request,
-  configuration: Configuration,
-  host: Host,
-  undo: Undo,
-): Promise<DelegatedLease> {
-  findDelegate(type, request.environment);
-  const attachment = attachmentOf(request.environment);
-  await rejectWired(host, attachment);
-  const store = openStore(configuration);
+export async function leaseFromDelegate(type: string, call: Call, undo: Undo): Promise<DelegatedLease> {
+  const { configuration, attachment, store } = call;
+  findDelegate(type, call.environment);
+  await rejectWired(call);
   // Without addresses: they are the delegate's. What else the attachment has is noted there.
-  store.begin(attachment, request.environment['CNI_NETNS'] ?? '');
+  store.begin(attachment, call.netns);
   undo.push('forget the attachment', () => store.release(attachment));
   undo.push(`DEL by IPAM plugin ${type}`, async () => {
-    await delegate(type, 'DEL', request, host);
+    await delegate(type, 'DEL', call);
   });
-  const result = decodeResult(await delegate(type, 'ADD', request, host));
+  const result = decodeResult(await delegate(type, 'ADD', call));
   const addresses = inPreferredOrder(result.ips.flatMap(delegatedAddress), configuration);
   rejectMissing(type, addresses, configuration);
   for (const { address } of addresses) requireFamily(address.family);

@@ -1,4 +1,4 @@
-import { type Configuration, parseConfiguration } from '../../conf/configuration.ts';
+import type { Configuration } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
 import {
   type Address,
@@ -8,16 +8,14 @@ import {
   parseAddress,
   parseInterfaceAddress,
 } from '../../conf/family.ts';
-import { parseRuntimeConfig } from '../../conf/runtime.ts';
 import type { Endpoint } from '../../ipam/allocate.ts';
 import { type Pool, poolsOf } from '../../ipam/pool.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { type ExpectedRoute, inspect } from '../../netns/link/inspect.ts';
 import { openNamespace } from '../../netns/link/namespace.ts';
 import { inspectShaping } from '../../netns/shaping/tc.ts';
+import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate } from '../cni/delegate.ts';
-import { attachmentOf } from '../cni/environment.ts';
-import { openStore, type Verb } from '../cni/request.ts';
 import { decodeResult, type Result, type ResultInterface } from '../cni/result.ts';
 import { inspectProtection } from './inspection.ts';
 
@@ -27,8 +25,8 @@ interface OwnPart {
   readonly addresses: readonly Endpoint[];
 }
 
-function prevResultOf(configuration: Readonly<Record<string, unknown>>): Result {
-  const prevResult = configuration['prevResult'];
+function prevResultOf(input: Input): Result {
+  const prevResult = input['prevResult'];
   if (prevResult) return decodeResult(prevResult);
   throw new Failure(codes.configuration, 'CHECK needs prevResult, and the configuration has none');
 }
@@ -78,13 +76,8 @@ interface LeaseCheck {
   readonly problems: readonly string[];
 }
 
-function checkLeases(
-  configuration: Configuration,
-  attachment: Attachment,
-  addresses: readonly Endpoint[],
-): LeaseCheck {
+function checkLeases({ configuration, attachment, store }: Call, addresses: readonly Endpoint[]): LeaseCheck {
   const pools = poolsOf(configuration);
-  const store = openStore(configuration);
   const isLeased = ({ address }: Endpoint) => store.holds(attachment, formatAddress(address));
   const ours = addresses.filter((endpoint) => isLeased(endpoint) || isFrom(pools, endpoint.address));
   const lost = ours.filter((endpoint) => !isLeased(endpoint));
@@ -92,29 +85,25 @@ function checkLeases(
 }
 
 /** CHECK (CNI 1.1.0, "CHECK: Check container's networking is as expected"). */
-export const check: Verb = async (request, host) => {
-  const attachment = attachmentOf(request.environment);
-  const configuration = parseConfiguration(request.configuration);
-  const { bandwidth } = parseRuntimeConfig(request.configuration['runtimeConfig']);
-  const result = prevResultOf(request.configuration);
+export const check: Verb = async (call) => {
+  const { attachment, configuration, run } = call;
+  const { bandwidth } = call.runtimeConfig;
+  const result = prevResultOf(call.input);
   const { mac, addresses } = ownPart(result, attachment);
   const type = configuration.ipam?.type;
-  if (type !== undefined) await delegate(type, 'CHECK', request, host);
-  const leases =
-    type === undefined
-      ? checkLeases(configuration, attachment, addresses)
-      : { ours: addresses, problems: [] };
+  if (type !== undefined) await delegate(type, 'CHECK', call);
+  const leases = type === undefined ? checkLeases(call, addresses) : { ours: addresses, problems: [] };
   if (leases.ours.length === 0)
     throw altered([`prevResult has no address of ${attachment.ifname} that is ours`]);
 
-  const namespace = openNamespace(request.environment['CNI_NETNS'] ?? '');
+  const namespace = openNamespace(call.netns);
   try {
     const routes = ownRoutes(result, leases.ours, configuration);
     const expected = { attachment, mac, addresses: leases.ours, routes };
     const found = await Promise.all([
-      inspect(host.run, namespace.descriptor, expected),
-      inspectShaping(host.run, attachment, namespace.descriptor, bandwidth),
-      inspectProtection(attachment, configuration, request, host),
+      inspect(run, namespace.descriptor, expected),
+      inspectShaping(run, attachment, namespace.descriptor, bandwidth),
+      inspectProtection(call),
     ]);
     const problems = [...leases.problems, ...found.flat()];
     if (problems.length > 0) throw altered(problems);

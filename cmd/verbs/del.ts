@@ -1,10 +1,6 @@
-import { parseLocator } from '../../conf/configuration.ts';
-import type { DiskStore } from '../../ipam/store/disk.ts';
-import type { Attachment } from '../../ipam/store/store.ts';
 import { removePair } from '../../netns/link/apply.ts';
+import type { Call, Verb } from '../cni/call.ts';
 import { delegate, delegateOf } from '../cni/delegate.ts';
-import { attachmentOf } from '../cni/environment.ts';
-import { type Host, openStore, type Request, type Verb } from '../cni/request.ts';
 import { together } from './together.ts';
 import { unprotect } from './unprotect.ts';
 
@@ -13,32 +9,21 @@ import { unprotect } from './unprotect.ts';
  * delegate. As long as one of them is there, nobody else may have its address. An ADD that is under way beside it has
  * done all before this begins, or will undo itself.
  */
-export async function detach(
-  store: DiskStore,
-  attachment: Attachment,
-  request: Request,
-  host: Host,
-): Promise<void> {
+export async function detach(call: Call): Promise<void> {
+  const { store, attachment } = call;
   store.end(attachment);
   // The link first, for the kernel takes its time to let one go.
-  await together(removePair(host.run, attachment), unprotect(store, attachment, host));
-  const type = delegateOf(request.configuration);
-  if (type !== undefined) await delegate(type, 'DEL', requestOf(attachment, request), host);
+  await together(removePair(call.run, attachment), unprotect(store, attachment, call));
+  const type = delegateOf(call.input);
+  if (type !== undefined) await delegate(type, 'DEL', call);
   store.release(attachment);
-}
-
-function requestOf({ containerID, ifname }: Attachment, request: Request): Request {
-  const environment = { ...request.environment, CNI_CONTAINERID: containerID, CNI_IFNAME: ifname };
-  return { ...request, environment };
 }
 
 /**
  * DEL (CNI 1.1.0, "DEL: Remove container from network, or un-apply modifications"). The attachment and the
  * network's name are all it goes by: no namespace, no prevResult, and no podCIDR, for those may be gone or changed.
  */
-export const del: Verb = async (request, host) => {
-  const attachment = attachmentOf(request.environment);
-  const store = openStore(parseLocator(request.configuration));
-  await detach(store, attachment, request, host);
+export const del: Verb = async (call) => {
+  await detach(call);
   return undefined;
 };

@@ -1,4 +1,3 @@
-import { parseConfiguration, parseLocator } from '../../conf/configuration.ts';
 import { codes, Failure, reason } from '../../conf/failure.ts';
 import { formatAddress } from '../../conf/family.ts';
 import { poolsOf } from '../../ipam/pool.ts';
@@ -9,11 +8,9 @@ import type { Attachment } from '../../ipam/store/store.ts';
 import { parseFootprints } from '../../netns/firewall/footprint.ts';
 import { sweep } from '../../netns/firewall/sweep.ts';
 import { removePairsBut } from '../../netns/link/apply.ts';
+import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate, delegateOf } from '../cni/delegate.ts';
-import { type Host, openStore, type Request, type Verb } from '../cni/request.ts';
 import { detach } from './del.ts';
-
-type Input = Readonly<Record<string, unknown>>;
 
 /**
  * The attachments that are valid, `cni.dev/valid-attachments`, or the older `cni.dev/attachments`.
@@ -21,8 +18,8 @@ type Input = Readonly<Record<string, unknown>>;
  * @returns undefined when the list is absent or null: that says nothing about what is valid.
  * @throws {Failure} code 7 when it is no such list: a guess would free addresses that are in use.
  */
-export function validAttachments(configuration: Input): Attachment[] | undefined {
-  const list = configuration['cni.dev/valid-attachments'] ?? configuration['cni.dev/attachments'];
+export function validAttachments(input: Input): Attachment[] | undefined {
+  const list = input['cni.dev/valid-attachments'] ?? input['cni.dev/attachments'];
   if (list === undefined || list === null) return undefined;
   const isAttachment = (item: unknown): item is Attachment =>
     typeof item === 'object' &&
@@ -80,12 +77,12 @@ type Remove = (attachment: Attachment) => unknown;
  * @throws {Failure} with all that failed: code 11 when some of it was late, else 5.
  */
 export async function collect(
-  request: Request,
+  input: Input,
   store: DiskStore,
   remove: Remove,
   more: readonly (() => unknown)[],
 ): Promise<void> {
-  const invalid = garbage(store, validAttachments(request.configuration));
+  const invalid = garbage(store, validAttachments(input));
   const steps = [...invalid.map((attachment) => () => remove(attachment)), () => store.tidy(), ...more];
   const problems = await goOn(steps);
   if (problems.length === 0) return;
@@ -100,34 +97,32 @@ export async function collect(
  * Links that carry a gateway of this network and belong to nobody: the store was lost, the link was not. Another network
  * may have the same gateway: who is known there is somebody.
  */
-async function removeOrphans(request: Request, host: Host, store: DiskStore): Promise<void> {
-  const valid = validAttachments(request.configuration);
+async function removeOrphans({ input, configuration, store, run }: Call): Promise<void> {
+  const valid = validAttachments(input);
   if (!valid) return;
-  const configuration = parseConfiguration(request.configuration);
   const spans = poolsOf(configuration).flatMap((pool) => pool.spans);
   const gateways = spans.map(({ gateway }) => formatAddress(gateway));
   const known = [...store.known(), ...entriesOfAllNetworks(configuration.dataDir, readBootID())];
-  await removePairsBut(host.run, [...valid, ...known.map(({ attachment }) => attachment)], gateways);
+  await removePairsBut(run, [...valid, ...known.map(({ attachment }) => attachment)], gateways);
 }
 
 /** Elements of the table that belong to nobody. Everybody who is known is so by the note of what he has there. */
-async function removeStrays(request: Request, host: Host): Promise<void> {
-  const { dataDir } = parseLocator(request.configuration);
+async function removeStrays({ locator, run }: Call): Promise<void> {
+  const { dataDir } = locator;
   const records = entriesOfAllNetworks(dataDir, readBootID()).flatMap((entry) => [
     ...entry.records,
     ...entry.inherited,
   ]);
-  await sweep(host.run, 'remove firewall elements that belong to nobody', parseFootprints(records));
+  await sweep(run, 'remove firewall elements that belong to nobody', parseFootprints(records));
 }
 
 /** GC (CNI 1.1.0, "GC: Clean up any stale resources"). */
-export const gc: Verb = async (request, host) => {
-  const store = openStore(parseLocator(request.configuration));
-  const type = delegateOf(request.configuration);
-  const remove = (attachment: Attachment) => detach(store, attachment, request, host);
-  const orphans = () => removeOrphans(request, host, store);
-  const forward = () => type !== undefined && delegate(type, 'GC', request, host);
-  const strays = () => removeStrays(request, host);
-  await collect(request, store, remove, [type === undefined ? orphans : forward, strays]);
+export const gc: Verb = async (call) => {
+  const type = delegateOf(call.input);
+  const remove = (attachment: Attachment) => detach(call.about(attachment));
+  const orphans = () => removeOrphans(call);
+  const forward = () => type !== undefined && delegate(type, 'GC', call);
+  const strays = () => removeStrays(call);
+  await collect(call.input, call.store, remove, [type === undefined ? orphans : forward, strays]);
   return undefined;
 };

@@ -1,11 +1,8 @@
-import type { Configuration } from '../../conf/configuration.ts';
-import { parseRuntimeConfig } from '../../conf/runtime.ts';
-import type { Attachment } from '../../ipam/store/store.ts';
 import { parseFootprints } from '../../netns/firewall/footprint.ts';
 import { inspectTable } from '../../netns/firewall/inspect.ts';
 import { planNetwork } from '../../netns/firewall/masquerade.ts';
 import { isMissing } from '../../netns/firewall/nft.ts';
-import { type Host, openStore, type Request } from '../cni/request.ts';
+import type { Call } from '../cni/call.ts';
 import { egressOf, needsNft } from './egress.ts';
 
 /**
@@ -13,20 +10,14 @@ import { egressOf, needsNft } from './egress.ts';
  *
  * @throws {Failure} as `inspectTable`; a missing nft is no error when nothing was asked for.
  */
-export async function inspectProtection(
-  attachment: Attachment,
-  configuration: Configuration,
-  request: Request,
-  host: Host,
-): Promise<string[]> {
-  const store = openStore(configuration);
+export async function inspectProtection(call: Call): Promise<string[]> {
+  const { attachment, configuration, runtimeConfig, store } = call;
   const { records } = store.recordsOf(attachment);
   const footprint = parseFootprints(records).at(-1);
-  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
   const delegated = configuration.ipam && (footprint?.ranges ?? []);
   const egress = egressOf(configuration, runtimeConfig, delegated);
   try {
-    const found = await inspectTable(host.run, 'inspect the firewall', planNetwork(egress), footprint);
+    const found = await inspectTable(call.run, 'inspect the firewall', planNetwork(egress), footprint);
     if (found.elements.length > 0) store.reportDamage();
     return [...found.rules, ...found.elements];
   } catch (error) {

@@ -1,10 +1,9 @@
-import { parseIpamConfiguration, parseLocator } from '../../conf/configuration.ts';
+import { type Addressing, parseIpamConfiguration, parseLocator } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
 import { formatAddress, formatCidr } from '../../conf/family.ts';
 import { describeAttachment } from '../../ipam/attachment.ts';
-import { attachmentOf } from '../cni/environment.ts';
-import type { Handlers } from '../cni/protocol.ts';
-import { openStore, type Request, type Verb } from '../cni/request.ts';
+import type { Input, Verb } from '../cni/call.ts';
+import type { Face } from '../cni/protocol.ts';
 import { decodeResult, encodeResult } from '../cni/result.ts';
 import { lease } from './addressing.ts';
 import { collect } from './gc.ts';
@@ -16,23 +15,21 @@ import { Undo } from './undo.ts';
  * Configured in that plugin's `ipam` object.
  */
 
-type Input = Request['configuration'];
+type IpamVerb = Verb<Addressing>;
 
-/** Where the leases are, whatever has become of the rest of the configuration. */
-function locate(configuration: Input): ReturnType<typeof parseLocator> {
-  const ipam = configuration['ipam'];
+function locate(input: Input): ReturnType<typeof parseLocator> {
+  const ipam = input['ipam'];
   const own = typeof ipam === 'object' && ipam !== null ? ipam : {};
-  return parseLocator({ ...own, name: configuration['name'] });
+  return parseLocator({ ...own, name: input['name'] });
 }
 
 /** ADD: a lease, with the prefix length of its subnet, as host-local reports it. */
-const add: Verb = async (request, host) => {
-  const configuration = parseIpamConfiguration(request.configuration);
+const add: IpamVerb = async (call) => {
+  const { configuration } = call;
   const undo = new Undo();
   try {
-    const attachment = attachmentOf(request.environment);
-    const { addresses, warnings } = lease(request, configuration, attachment, host, undo);
-    for (const warning of warnings) host.warn(warning);
+    const { addresses, warnings } = lease(call, undo);
+    for (const warning of warnings) call.warn(warning);
     const ips = addresses.map(({ address, prefix, gateway }) => ({
       address: `${formatAddress(address)}/${prefix}`,
       gateway: formatAddress(gateway),
@@ -42,23 +39,21 @@ const add: Verb = async (request, host) => {
       dst: formatCidr(route.dst),
       gw: route.gw && formatAddress(route.gw),
     }));
-    return encodeResult({ interfaces: [], ips, routes, dns: configuration.dns ?? {} }, request.version);
+    return encodeResult({ interfaces: [], ips, routes, dns: configuration.dns ?? {} }, call.version);
   } catch (error) {
     const problem = await undo.run();
-    if (problem) host.warn(problem);
+    if (problem) call.warn(problem);
     throw error;
   }
 };
 
-const del: Verb = async (request) => {
-  openStore(locate(request.configuration)).release(attachmentOf(request.environment));
+const del: IpamVerb = async ({ store, attachment }) => {
+  store.release(attachment);
   return undefined;
 };
 
-const check: Verb = async (request) => {
-  const attachment = attachmentOf(request.environment);
-  const store = openStore(locate(request.configuration));
-  const prevResult = request.configuration['prevResult'];
+const check: IpamVerb = async ({ store, attachment, input }) => {
+  const prevResult = input['prevResult'];
   const addresses = prevResult
     ? decodeResult(prevResult).ips.map(({ address }) => address.split('/')[0] ?? '')
     : [];
@@ -66,19 +61,22 @@ const check: Verb = async (request) => {
   throw new Failure(codes.altered, `${describeAttachment(attachment)} has no lease`);
 };
 
-const gc: Verb = async (request) => {
-  const store = openStore(locate(request.configuration));
-  await collect(request, store, async (attachment) => store.release(attachment), []);
+const gc: IpamVerb = async ({ store, input }) => {
+  await collect(input, store, async (attachment) => store.release(attachment), []);
   return undefined;
 };
 
-const status: Verb = async (request) => {
+const status: IpamVerb = async (call) => {
   try {
-    requirePools(parseIpamConfiguration(request.configuration), request);
+    requirePools(call);
     return undefined;
   } catch (error) {
     throw asNotReady(error);
   }
 };
 
-export const ipamHandlers: Handlers = { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status };
+export const ipamPlugin: Face<Addressing> = {
+  parse: parseIpamConfiguration,
+  locate,
+  handlers: { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status },
+};

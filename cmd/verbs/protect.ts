@@ -1,7 +1,5 @@
-import type { Configuration } from '../../conf/configuration.ts';
 import { Failure } from '../../conf/failure.ts';
 import { formatAddress } from '../../conf/family.ts';
-import type { RuntimeConfig } from '../../conf/runtime.ts';
 import type { LeasedAddress } from '../../ipam/allocate.ts';
 import { describeAttachment, digestOf } from '../../ipam/attachment.ts';
 import { readBootID } from '../../ipam/store/boot.ts';
@@ -21,7 +19,7 @@ import { isProvablyDead, linkExists } from '../../netns/link/liveness.ts';
 import { candidateNames, type PairNames } from '../../netns/link/naming.ts';
 import type { Wiring } from '../../netns/link/plan.ts';
 import { ipQuery } from '../../netns/process/ip.ts';
-import { type Host, openStore } from '../cni/request.ts';
+import { type Call, type Host, openStore } from '../cni/call.ts';
 import { egressOf, needsNft, networkOf } from './egress.ts';
 import { hostPortsOf } from './ports.ts';
 import { together } from './together.ts';
@@ -30,8 +28,6 @@ import { removeFootprints, settleInheritance, unprotect } from './unprotect.ts';
 
 /** What an attachment is to have in the table, but for its link's names, which wiring decides. */
 export interface Protection {
-  readonly attachment: Attachment;
-  readonly configuration: Configuration;
   readonly egress: Egress;
   readonly ports: readonly HostPort[];
 }
@@ -42,28 +38,28 @@ export interface Protection {
  * @throws {Failure} as `hostPortsOf`.
  */
 export function protectionOf(
-  attachment: Attachment,
-  configuration: Configuration,
-  runtimeConfig: RuntimeConfig,
+  { configuration, runtimeConfig }: Pick<Call, 'configuration' | 'runtimeConfig'>,
   obtained: { readonly addresses: readonly LeasedAddress[]; readonly result?: unknown },
 ): Protection {
   const delegated = obtained.result === undefined ? undefined : obtained.addresses.map(networkOf);
   const addresses = obtained.addresses.map(({ address }) => address);
   return {
-    attachment,
-    configuration,
     egress: egressOf(configuration, runtimeConfig, delegated),
     ports: hostPortsOf(runtimeConfig.portMappings, addresses),
   };
 }
 
-function footprintOf({ names, addresses }: Wiring, { configuration, egress, ports }: Protection): Footprint {
+function footprintOf(
+  { names, addresses }: Wiring,
+  { egress, ports }: Protection,
+  guarded: boolean,
+): Footprint {
   return {
     hostEnd: names.hostEnd,
     mac: names.podMac,
     addresses: addresses.map(({ address }) => address),
     ranges: egress.delegated ? egress.podRanges : [],
-    guarded: configuration.spoofCheck,
+    guarded,
     ports,
   };
 }
@@ -78,15 +74,16 @@ export async function wireProtected(
   wire: () => Promise<Wiring>,
   plan: (names: PairNames) => Wiring,
   protection: Protection,
-  host: Host,
+  call: Call,
   undo: Undo,
 ): Promise<Wiring> {
-  const likely = candidateNames(protection.attachment).find(({ hostEnd }) => !linkExists(hostEnd));
-  const early = likely && footprintOf(plan(likely), protection);
-  const wiring = await together(wire(), early ? protect(early, protection, host, undo) : Promise.resolve());
-  const footprint = footprintOf(wiring, protection);
-  if (footprint.hostEnd !== early?.hostEnd) await protect(footprint, protection, host, undo);
-  if (protection.configuration.sysctls) openLoopback(footprint);
+  const { spoofCheck, sysctls } = call.configuration;
+  const likely = candidateNames(call.attachment).find(({ hostEnd }) => !linkExists(hostEnd));
+  const early = likely && footprintOf(plan(likely), protection, spoofCheck);
+  const wiring = await together(wire(), early ? protect(early, protection, call, undo) : Promise.resolve());
+  const footprint = footprintOf(wiring, protection, spoofCheck);
+  if (footprint.hostEnd !== early?.hostEnd) await protect(footprint, protection, call, undo);
+  if (sysctls) openLoopback(footprint);
   return wiring;
 }
 
@@ -96,16 +93,15 @@ export async function wireProtected(
  *
  * @throws {Failure} as `install`; a missing nft is no error when nothing was asked for.
  */
-async function protect(footprint: Footprint, protection: Protection, host: Host, undo: Undo): Promise<void> {
-  const { attachment, configuration, egress } = protection;
+async function protect(footprint: Footprint, { egress }: Protection, call: Call, undo: Undo): Promise<void> {
+  const { attachment, configuration, store } = call;
   const { dataDir } = configuration;
-  const store = openStore(configuration);
   const operation = `protect ${describeAttachment(attachment)}`;
-  await settleInheritance(store, attachment, host);
+  await settleInheritance(store, attachment, call);
   store.record(attachment, formatFootprint(footprint));
   let isUntouched = false;
   undo.push('remove the firewall elements', async () => {
-    if (!isUntouched) await removeFootprints([footprint], { store, attachment }, host);
+    if (!isUntouched) await removeFootprints([footprint], { store, attachment }, call);
   });
   const isDamaged = store.isDamaged();
   const wanted = {
@@ -115,12 +111,12 @@ async function protect(footprint: Footprint, protection: Protection, host: Host,
     others: () => othersAlive(footprint, dataDir),
   };
   try {
-    await installOrInherit(operation, wanted, dataDir, host);
+    await installOrInherit(operation, wanted, dataDir, call);
     if (isDamaged) store.clearDamage();
   } catch (error) {
     isUntouched = isMissing(error);
     if (!isUntouched || needsNft(configuration, footprint, egress)) throw error;
-    host.warn('nft is not installed: router advertisements from pods are not dropped');
+    call.warn('nft is not installed: router advertisements from pods are not dropped');
   }
 }
 

@@ -1,14 +1,13 @@
-import { type Addressing, type Configuration, parseConfiguration } from '../../conf/configuration.ts';
+import type { Addressing, Configuration } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
-import { parseRuntimeConfig } from '../../conf/runtime.ts';
 import { capacity, describePool, type Pool, spanOf } from '../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../ipam/preference.ts';
 import type { DiskStore } from '../../ipam/store/disk.ts';
 import { forwardingSwitch, isForwarding, requireFamily } from '../../netns/host/host.ts';
+import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate } from '../cni/delegate.ts';
 import type { Environment } from '../cni/environment.ts';
 import { isOnPath } from '../cni/executables.ts';
-import { openStore, type Request, type Verb } from '../cni/request.ts';
 import { requestedPools } from './addressing.ts';
 import { needsNft } from './egress.ts';
 
@@ -20,8 +19,8 @@ function notReady(why: string, details = ''): Failure {
 }
 
 /** `nft` as well where pods need it, and `tc` where pods may come with limits. Runtimes may keep `capabilities` to themselves: then nobody can know. */
-export function neededCommands(request: Request['configuration'], configuration: Configuration): string[] {
-  const { capabilities, runtimeConfig } = request;
+export function neededCommands(input: Input, configuration: Configuration): string[] {
+  const { capabilities, runtimeConfig } = input;
   const isBandwidth = (value: unknown) =>
     typeof value === 'object' && value !== null && 'bandwidth' in value && Boolean(value.bandwidth);
   return [
@@ -70,11 +69,9 @@ function requireAddresses(pools: readonly Pool[], isLenient: boolean, store: Dis
  *
  * @throws {Failure} saying what is in the way.
  */
-export function requirePools(configuration: Addressing & { name: string }, request: Request): Preference {
-  const runtimeConfig = parseRuntimeConfig(request.configuration['runtimeConfig']);
+export function requirePools({ configuration, runtimeConfig, store }: Call<Addressing>): Preference {
   const preference = preferenceOf(configuration, requestedPools(configuration, runtimeConfig));
   if (!preference.lenient) for (const { family } of preference.pools) requireFamily(family);
-  const store = openStore(configuration);
   store.probe();
   requireAddresses(preference.pools, preference.lenient, store);
   return preference;
@@ -90,15 +87,15 @@ export function asNotReady(error: unknown): Failure {
 }
 
 /** STATUS (CNI 1.1.0, "STATUS: Check plugin status"). Starts no process of its own and waits for nothing. */
-export const status: Verb = async (request, host) => {
+export const status: Verb = async (call) => {
   try {
-    const configuration = parseConfiguration(request.configuration);
-    requireCommands(neededCommands(request.configuration, configuration), request.environment);
+    const { configuration } = call;
+    requireCommands(neededCommands(call.input, configuration), call.environment);
     const type = configuration.ipam?.type;
     if (type === undefined) {
-      const { pools } = requirePools(configuration, request);
+      const { pools } = requirePools(call);
       if (!configuration.sysctls) requireForwarding(pools);
-    } else await delegate(type, 'STATUS', request, host);
+    } else await delegate(type, 'STATUS', call);
     return undefined;
   } catch (error) {
     throw asNotReady(error);

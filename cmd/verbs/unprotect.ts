@@ -8,7 +8,7 @@ import { type Footprint, parseFootprints } from '../../netns/firewall/footprint.
 import { isMissing } from '../../netns/firewall/nft.ts';
 import { uninstall } from '../../netns/firewall/remove.ts';
 import { tracksConnections } from '../../netns/host/host.ts';
-import type { Host } from '../cni/request.ts';
+import type { Host } from '../cni/call.ts';
 
 /** Where footprints are removed from: the store that noted them, and for which attachment. */
 export interface Noted {

@@ -1,16 +1,24 @@
 import type { Environment } from '../../cmd/cni/environment.ts';
-import { answer, type Handlers } from '../../cmd/cni/protocol.ts';
-import { add } from '../../cmd/verbs/add.ts';
-import { check } from '../../cmd/verbs/check.ts';
-import { del } from '../../cmd/verbs/del.ts';
-import { gc } from '../../cmd/verbs/gc.ts';
-import { ipamHandlers } from '../../cmd/verbs/ipam.ts';
-import { status } from '../../cmd/verbs/status.ts';
+import { type Answer, answer, type Face, type Invocation } from '../../cmd/cni/protocol.ts';
+import { ipamPlugin } from '../../cmd/verbs/ipam.ts';
+import { plugin } from '../../cmd/verbs/plugin.ts';
 import type { Run } from '../../netns/process/exec.ts';
 import { systemPath } from './namespaces.ts';
 
-export const plugin: Handlers = { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status };
-export { ipamHandlers };
+/** One of the plugins that the executable is. */
+export type Answering = (command: string, invocation: Invocation) => Promise<Answer>;
+
+function answering<C>(face: Face<C>): Answering {
+  return (command, invocation) => answer(command, face, invocation);
+}
+
+export const asPlugin = answering(plugin);
+export const asIpamPlugin = answering(ipamPlugin);
+
+/** The plugin with other handlers. */
+export function withHandlers(handlers: Face['handlers']): Answering {
+  return answering({ ...plugin, handlers });
+}
 
 /** Namespaces that every process has, and that are not its network: they stand for a pod's where none is entered. */
 export const podNamespaces = ['mnt', 'uts', 'ipc', 'pid', 'user', 'cgroup'].map(
@@ -30,7 +38,8 @@ export interface InProcessCall {
   /** Standard input: text as it is, anything else as JSON. */
   readonly input: unknown;
   readonly run: Run;
-  readonly handlers?: Handlers;
+  /** Of which plugin: dualstack, unless it is said. */
+  readonly as?: Answering;
 }
 
 /** How a call ended: what it wrote, read back, and the sentences on standard error. */
@@ -43,12 +52,11 @@ export interface InProcessOutcome {
 
 /** One call of the plugin within this process, from its entry point on. */
 export async function callInProcess(command: string, call: InProcessCall): Promise<InProcessOutcome> {
-  const { environment, input, run, handlers = plugin } = call;
+  const { environment, input, run, as = asPlugin } = call;
   const warnings: string[] = [];
-  const { output, status: exitStatus } = await answer(command, {
+  const { output, status: exitStatus } = await as(command, {
     environment,
     readInput: () => (typeof input === 'string' ? input : JSON.stringify(input)),
-    handlers,
     run,
     warn: (sentence) => warnings.push(sentence),
   });

@@ -9,7 +9,7 @@ import { capacity, type Pool, poolsOf, spanOf } from '../../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../../ipam/preference.ts';
 import type { DiskStore } from '../../../ipam/store/disk.ts';
 import { namesIn } from '../../../ipam/store/files.ts';
-import { openStore } from '../../cni/request.ts';
+import { openStore } from '../../cni/call.ts';
 import { candidatesIn, type NetworkFile, ownType, type PluginConfiguration } from '../init/conflist.ts';
 
 /** A network whose leases we keep. */

@@ -12,7 +12,7 @@ import { tableName, words } from '../../../netns/firewall/table.ts';
 import { forwardingSwitch, isForwarding, runsIPv6 } from '../../../netns/host/host.ts';
 import { candidateNames } from '../../../netns/link/naming.ts';
 import { planHost, plannedRoutes, planPod, quietSysctls, type Wiring } from '../../../netns/link/plan.ts';
-import { openStore } from '../../cni/request.ts';
+import { openStore } from '../../cni/call.ts';
 import { linkMtu, routesOf } from '../../verbs/add.ts';
 import { protectionOf } from '../../verbs/protect.ts';
 import { type Command, confDirFlag, type Report, type ToolHost, type Typed } from '../engine/command.ts';
@@ -81,7 +81,7 @@ function sourceLines(family: Family, rules: readonly string[]): string[] {
 
 /** What pods of the network get in the table, and what this one adds to it. */
 function tableSections(configuration: Configuration, lease: Lease, wiring: Wiring): Section[] {
-  const { egress } = protectionOf(example, configuration, parseRuntimeConfig({}), lease);
+  const { egress } = protectionOf({ configuration, runtimeConfig: parseRuntimeConfig({}) }, lease);
   const { blocks } = planNetwork(egress);
   const rules = blocks.flatMap((block) => block.rules);
   const { hostEnd, podMac } = wiring.names;

@@ -1,6 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
+import { Call } from '../../../cmd/cni/call.ts';
 import { delegate, delegateOf, findDelegate } from '../../../cmd/cni/delegate.ts';
+import { plugin } from '../../../cmd/verbs/plugin.ts';
 import { Failure } from '../../../conf/failure.ts';
 import { expectedRuns, type Reply } from '../../lab/expected-runs.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
@@ -58,7 +60,11 @@ function asked(t: ExecutionContext, verb: string, answer: Reply): Promise<unknow
     deadline: 60_000,
   };
   const host = { run: expectedRuns(t, [[command, answer]]), warn: () => t.fail() };
-  return delegate('host-local', verb, { environment, version: '1.0.0', configuration }, host);
+  return delegate(
+    'host-local',
+    verb,
+    new Call(plugin, { environment, version: '1.0.0', input: configuration }, host),
+  );
 }
 
 test('it gets the same configuration and environment, trace context included, and the verb', async (t) => {

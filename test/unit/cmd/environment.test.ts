@@ -8,7 +8,7 @@ test('CNI_ARGS as Kubernetes sends them', (t) => {
   const args = argumentsOf({ CNI_ARGS });
   t.is(args.size, 5);
   t.is(args.get('K8S_POD_UID'), '7d');
-  t.is(aliasOf({ CNI_ARGS }), 'default/web-0');
+  t.is(aliasOf(args), 'default/web-0');
 });
 
 /** What is in CNI_ARGS, and what of it is read. */
@@ -41,6 +41,6 @@ const noAliases = [
 for (const [namespace, name] of noAliases) {
   test(`${JSON.stringify(namespace)} and ${JSON.stringify(name)?.slice(0, 20)} make no alias`, (t) => {
     const CNI_ARGS = `K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}`;
-    t.is(aliasOf({ CNI_ARGS }), undefined);
+    t.is(aliasOf(argumentsOf({ CNI_ARGS })), undefined);
   });
 }

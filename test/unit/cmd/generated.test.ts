@@ -9,11 +9,11 @@ import type { Outcome } from '../../../netns/process/exec.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
 import { type GeneratedCall, generatedCall, lastResult, storeFolder } from '../../lab/generated.ts';
 import {
+  asIpamPlugin,
+  asPlugin,
   attachmentEnvironment,
   callInProcess,
   type InProcessOutcome,
-  ipamHandlers,
-  plugin,
 } from '../../lab/in-process.ts';
 import { storeTraces } from '../../lab/traces.ts';
 import { watchFiles } from '../../lab/watched-files.ts';
@@ -76,7 +76,7 @@ async function carryOut(call: GeneratedCall, node: Node): Promise<InProcessOutco
     environment: { ...call.environment, CNI_PATH: path === '<delegates>' ? join(node.folder, 'bin') : path },
     input: inputOf(call, node),
     run: node.kernel.run,
-    handlers: call.isIpam ? ipamHandlers : plugin,
+    as: call.isIpam ? asIpamPlugin : asPlugin,
   });
   if (call.verb === 'ADD' && outcome.status === 0) {
     node.results.set(keyOf(call), outcome.object);

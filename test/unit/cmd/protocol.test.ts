@@ -1,17 +1,15 @@
 import test from 'ava';
-import { answer, type Handlers } from '../../../cmd/cni/protocol.ts';
 import { Failure } from '../../../conf/failure.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
-import { attachmentEnvironment, callInProcess, plugin } from '../../lab/in-process.ts';
+import { asPlugin, attachmentEnvironment, callInProcess, withHandlers } from '../../lab/in-process.ts';
 
 function callThat(handler: () => unknown) {
   const verb = async () => handler() as undefined;
-  const handlers: Handlers = { ADD: verb, DEL: verb, CHECK: verb, GC: verb, STATUS: verb };
   const input = { cniVersion: '1.0.0', name: 'pods' };
   return callInProcess('ADD', {
     environment: attachmentEnvironment,
     input,
-    handlers,
+    as: withHandlers({ ADD: verb, DEL: verb, CHECK: verb, GC: verb, STATUS: verb }),
     run: new FakeKernel().run,
   });
 }
@@ -63,10 +61,9 @@ for (const thrown of [new TypeError('x is not a function'), 'text', undefined, {
 }
 
 test('input that cannot be read is a CNI error', async (t) => {
-  const { output, status } = await answer('ADD', {
+  const { output, status } = await asPlugin('ADD', {
     environment: attachmentEnvironment,
     readInput: throwing(new Failure(5, 'read the standard input: EIO', { details: 'look' })),
-    handlers: plugin,
     run: new FakeKernel().run,
     warn: () => t.fail(),
   });

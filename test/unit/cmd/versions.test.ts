@@ -4,7 +4,7 @@ import { decodeResult, encodeResult, extendResult, type Result } from '../../../
 import { isAtLeast, supportedVersions } from '../../../cmd/cni/version.ts';
 import { Failure } from '../../../conf/failure.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
-import { attachmentEnvironment, callInProcess } from '../../lab/in-process.ts';
+import { attachmentEnvironment, callInProcess, withHandlers } from '../../lab/in-process.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
 import { watchFiles } from '../../lab/watched-files.ts';
 
@@ -107,7 +107,7 @@ for (const [version, { written, verbs }] of Object.entries(versions)) {
       const call = {
         environment: attachmentEnvironment,
         input: { cniVersion: version, name: 'pods' },
-        handlers,
+        as: withHandlers(handlers),
       };
       const { object } = await callInProcess(verb, { ...call, run: new FakeKernel().run });
       const refusal = { cniVersion: version, code: 1, msg: `config version does not allow ${verb}` };

@@ -1,7 +1,7 @@
 import { type Cidr, contains, formatCidr, parseCidr } from '../../../../conf/family.ts';
 import { type Pool, spanOf } from '../../../../ipam/pool.ts';
 import { hostEndPrefix } from '../../../../netns/link/naming.ts';
-import { openStore } from '../../../cni/request.ts';
+import { openStore } from '../../../cni/call.ts';
 import { type Check, type Finding, ok, shellWord } from './check.ts';
 import { type HostAddress, type HostRoute, hostAddresses, hostRoutes, isDefault } from './network.ts';
 

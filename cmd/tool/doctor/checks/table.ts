@@ -1,8 +1,9 @@
 import type { Attachment } from '../../../../ipam/store/store.ts';
 import { tableName } from '../../../../netns/firewall/table.ts';
 import { candidateNames } from '../../../../netns/link/naming.ts';
-import { openStore } from '../../../cni/request.ts';
+import { Call } from '../../../cni/call.ts';
 import { inspectProtection } from '../../../verbs/inspection.ts';
+import { plugin as face } from '../../../verbs/plugin.ts';
 import { hostEnds } from '../../leases/inventory.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
 
@@ -24,13 +25,9 @@ function repair({ plugin, executable, binDir }: Patient): string[] {
   ];
 }
 
-async function wired(patient: Patient): Promise<Attachment[]> {
-  const { configuration } = patient;
-  if (!configuration) return [];
-  const names = new Set((await hostEnds(patient.run)).map(({ ifname }) => ifname));
-  const known = openStore(configuration)
-    .known()
-    .map(({ attachment }) => attachment);
+async function wired({ store, run }: Call): Promise<Attachment[]> {
+  const names = new Set((await hostEnds(run)).map(({ ifname }) => ifname));
+  const known = store.known().map(({ attachment }) => attachment);
   return known.filter((attachment) => candidateNames(attachment).some(({ hostEnd }) => names.has(hostEnd)));
 }
 
@@ -39,14 +36,13 @@ export const table: Check = {
   name: 'nftables table',
   run: async (patient) => {
     const { configuration, plugin, environment, run } = patient;
-    const attachments = await wired(patient);
-    if (!configuration || !plugin || attachments.length === 0) return [];
-    const request = { environment, version: '1.1.0', configuration: plugin };
-    const host = { run, warn: () => {} };
+    if (!configuration || !plugin) return [];
+    const call = new Call(face, { environment, version: '1.1.0', input: plugin }, { run, warn: () => {} });
+    const attachments = await wired(call);
+    if (attachments.length === 0) return [];
     const problems = new Set<string>();
     for (const attachment of attachments) {
-      for (const problem of await inspectProtection(attachment, configuration, request, host))
-        problems.add(problem);
+      for (const problem of await inspectProtection(call.about(attachment))) problems.add(problem);
     }
     if (problems.size === 0) return [ok(`as it should be, for ${attachments.length} attachments`)];
     const found =

@@ -1,0 +1,123 @@
+import type { Configuration, Locator } from '../../conf/configuration.ts';
+import { parseRuntimeConfig, type RuntimeConfig } from '../../conf/runtime.ts';
+import { readBootID } from '../../ipam/store/boot.ts';
+import { DiskStore } from '../../ipam/store/disk.ts';
+import type { Attachment } from '../../ipam/store/store.ts';
+import { isProvablyDead } from '../../netns/link/liveness.ts';
+import type { Run } from '../../netns/process/exec.ts';
+import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
+
+/** The way to the outside that a verb gets. */
+export interface Host {
+  readonly run: Run;
+  /** Tells the operator, on standard error, what did not fail the call. */
+  warn(sentence: string): void;
+}
+
+/** A network configuration as it came: a JSON object, not checked any further. */
+export type Input = Readonly<Record<string, unknown>>;
+
+/** How a face of the executable reads its network configuration. */
+export interface Reader<C> {
+  /** @throws {Failure} code 7. */
+  parse(input: Input): C;
+  /** What finds the leases, whatever has become of the rest. @throws {Failure} code 7. */
+  locate(input: Input): Locator;
+}
+
+/** What a call came with. */
+export interface Request {
+  readonly environment: Environment;
+  /** The `cniVersion` to answer in. */
+  readonly version: string;
+  readonly input: Input;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/**
+ * One call of the plugin. Each part is parsed once, when a verb asks for it: a DEL succeeds with a configuration that
+ * an ADD would refuse, since it never asks for all of it.
+ */
+export class Call<C = Configuration> implements Host {
+  readonly environment: Environment;
+  readonly version: string;
+  readonly input: Input;
+  readonly run: Run;
+  readonly warn: Host['warn'];
+  readonly #reader: Reader<C>;
+  readonly #attachment = once(() => attachmentOf(this.environment));
+  readonly #args = once(() => argumentsOf(this.environment));
+  readonly #configuration = once(() => this.#reader.parse(this.input));
+  readonly #locator = once(() => this.#reader.locate(this.input));
+  readonly #runtimeConfig = once(() => parseRuntimeConfig(this.input['runtimeConfig']));
+  readonly #store = once(() => openStore(this.locator));
+
+  constructor(reader: Reader<C>, request: Request, host: Host) {
+    this.#reader = reader;
+    this.environment = request.environment;
+    this.version = request.version;
+    this.input = request.input;
+    this.run = host.run;
+    this.warn = host.warn;
+  }
+
+  /** The container and its interface. @throws {Failure} code 4. */
+  get attachment(): Attachment {
+    return this.#attachment();
+  }
+
+  /** CNI_ARGS. @throws {Failure} code 4. */
+  get args(): ReadonlyMap<string, string> {
+    return this.#args();
+  }
+
+  /** Path of the container's network namespace; empty when the runtime names none. */
+  get netns(): string {
+    return this.environment['CNI_NETNS'] ?? '';
+  }
+
+  /** @throws {Failure} code 7 for what the schema refuses. */
+  get configuration(): C {
+    return this.#configuration();
+  }
+
+  /** The network's name, and the folder of its leases. @throws {Failure} code 7. */
+  get locator(): Locator {
+    return this.#locator();
+  }
+
+  /** What the runtime asks for, for this attachment. @throws {Failure} code 7. */
+  get runtimeConfig(): RuntimeConfig {
+    return this.#runtimeConfig();
+  }
+
+  /** The leases of the network. @throws {Failure} code 7 as `locator`. */
+  get store(): DiskStore {
+    return this.#store();
+  }
+
+  /** The same call with another way to the outside. */
+  through(host: Host): Call<C> {
+    return new Call(this.#reader, this, host);
+  }
+
+  /** The same call for another attachment of the network: GC removes those of others. */
+  about({ containerID, ifname }: Attachment): Call<C> {
+    const environment = { ...this.environment, CNI_CONTAINERID: containerID, CNI_IFNAME: ifname };
+    return new Call(this.#reader, { ...this, environment }, this);
+  }
+}
+
+/** What carries out a verb. It answers with an object for standard output, or with nothing. */
+export type Verb<C = Configuration> = (call: Call<C>) => Promise<Record<string, unknown> | undefined>;
+
+export function openStore(place: Pick<Locator, 'dataDir' | 'name'>): DiskStore {
+  return new DiskStore({ dataDir: place.dataDir, network: place.name, bootID: readBootID() }, isProvablyDead);
+}
