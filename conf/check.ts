@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini';
 import { codes, enumerate, Failure, quote } from './failure.ts';
 import { nearest } from './nearest.ts';
+import { type KeysAt, withoutUnset } from './unset.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -15,8 +16,8 @@ function sentence(issue: Issue, root: readonly PropertyKey[], keysAt: KeysAt): s
   if (issue.code !== 'unrecognized_keys') return `${place(path)} ${issue.message}`.trim();
   const where = path.length > 0 ? ` in ${place(path)}` : '';
   const known = keysAt(issue.path);
-  const sentences = issue.keys.map((key) => `unknown key ${quote(key)}${where}${suggestion(key, known)}`);
-  return enumerate(sentences, '; ');
+  const describe = (key: string) => `unknown key ${quote(key)}${where}${suggestion(key, known)}`;
+  return enumerate(issue.keys, '; ', describe);
 }
 
 function suggestion(key: string, known: readonly string[]): string {
@@ -33,23 +34,22 @@ function withArticle(noun: string): string {
   return /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`;
 }
 
-/** The keys that are known at a place, for the one that was meant. */
-export type KeysAt = (path: readonly PropertyKey[]) => readonly string[];
-
 interface Shape<T> {
   safeParse(input: unknown, context: { error: typeof mustBe }): z.core.util.SafeParseResult<T>;
 }
 
 /**
- * What the input is in the terms of a schema.
+ * What the input is in the terms of a schema; keys that say nothing are absent (unset.ts).
  *
+ * @param keysAt for the known key that was meant.
  * @param root where the input stands in what the user wrote.
  * @throws {Failure} code 7, with a sentence for each thing that is wrong.
  */
 export function check<T>(shape: Shape<T>, input: unknown, root = '', keysAt: KeysAt = () => []): T {
-  const outcome = shape.safeParse(input, { error: mustBe });
+  const outcome = shape.safeParse(withoutUnset(input, keysAt), { error: mustBe });
   if (outcome.success) return outcome.data;
   const path = root === '' ? [] : [root];
-  const sentences = outcome.error.issues.map((issue) => sentence(issue, path, keysAt));
-  throw new Failure(codes.configuration, `invalid network configuration: ${enumerate(sentences, '; ')}`);
+  const describe = (issue: Issue) => sentence(issue, path, keysAt);
+  const sentences = enumerate(outcome.error.issues, '; ', describe);
+  throw new Failure(codes.configuration, `invalid network configuration: ${sentences}`);
 }

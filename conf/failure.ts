@@ -58,8 +58,12 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
-/** A list for a message: its first ten, and how many there are beyond. */
-export function enumerate(items: readonly string[], separator: string): string {
+/** A list for a message: its first ten, which alone are described, and how many there are beyond. */
+export function enumerate<T = string>(
+  items: readonly T[],
+  separator: string,
+  describe: (item: T) => string = String,
+): string {
   const rest = items.length - 10;
-  return [...items.slice(0, 10), ...(rest > 0 ? [`and ${rest} more`] : [])].join(separator);
+  return [...items.slice(0, 10).map(describe), ...(rest > 0 ? [`and ${rest} more`] : [])].join(separator);
 }

@@ -55,11 +55,22 @@ export const absolutePath = z
     ),
   );
 
-export const mtu = z
-  .int({ error: () => 'must be a whole number of bytes' })
-  .check(
-    z.refine((bytes) => bytes >= 68 && bytes <= 65535, { error: () => 'must be between 68 and 65535 bytes' }),
+/** An optional number, of which programs in Go write 0 when nobody set it. */
+function numberOrUnset(mustBe: string, isRight: (value: number) => boolean, range = mustBe) {
+  return z.pipe(
+    z
+      .optional(z.int({ error: () => `${mustBe}: leave it out, or a number` }))
+      .check(z.refine((value) => !value || isRight(value), { error: () => range })),
+    z.transform((value) => value || undefined),
   );
+}
+
+/** Of a link or a route, in bytes. */
+export const mtu = numberOrUnset(
+  'must be a whole number of bytes',
+  (bytes) => bytes >= 68 && bytes <= 65535,
+  'must be between 68 and 65535 bytes',
+);
 
 /** A unicast MAC address, in lower case. */
 export const mac = parsed('a unicast MAC address like "c2:11:22:33:44:55"', (text) =>
@@ -69,9 +80,11 @@ export const mac = parsed('a unicast MAC address like "c2:11:22:33:44:55"', (tex
 );
 
 const mustBeUnsigned = 'must be a whole number of 32 bits';
+const isUnsigned = (value: number) => value >= 0 && value <= 0xffffffff;
+const unsignedOrUnset = numberOrUnset(mustBeUnsigned, isUnsigned);
 const unsigned = z
-  .int({ error: () => mustBeUnsigned })
-  .check(z.refine((value) => value >= 0 && value <= 0xffffffff, { error: () => mustBeUnsigned }));
+  .int({ error: () => `${mustBeUnsigned}: leave it out, or a number` })
+  .check(z.refine(isUnsigned, { error: () => mustBeUnsigned }));
 
 export const flag = z.boolean({ error: () => 'must be true or false' });
 
@@ -103,8 +116,9 @@ export const route = z.strictObject({
   dst: cidr,
   gw: z.optional(address),
   mtu: z.optional(mtu),
-  advmss: z.optional(unsigned),
-  priority: z.optional(unsigned),
+  advmss: z.optional(unsignedOrUnset),
+  priority: z.optional(unsignedOrUnset),
+  // Pointers in Go: 0 is the kernel's choice of a table, and the scope "global".
   table: z.optional(unsigned),
   scope: z.optional(unsigned),
 });

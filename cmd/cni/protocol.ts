@@ -3,7 +3,7 @@ import { codes, Failure, reason } from '../../conf/failure.ts';
 import { Call, type Host, type Input, type Reader, type Verb } from './call.ts';
 import { attachmentOf, type Environment, type Parameter, requireParameters } from './environment.ts';
 import { withNextStep } from './next-steps.ts';
-import { isAtLeast, requestedVersion, supportedVersions, versionOf } from './version.ts';
+import { isAtLeast, supportedVersions, versionOf } from './version.ts';
 
 /** The verbs that act; VERSION is answered here. */
 export type VerbName = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
@@ -46,14 +46,43 @@ export interface Answer {
   readonly status: 0 | 1;
 }
 
+/** A configuration has some ten levels; what is written to a delegate is written by recursion. */
+const mostLevels = 256;
+
 function parseInput(text: string): Input {
   const input = decodeJson(text);
+  rejectDeep(input);
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Input;
   throw new Failure(codes.decoding, 'the network configuration on standard input is no JSON object');
 }
 
+/** Level by level: whoever nests objects by the thousand exhausts the stack of a function that calls itself. */
+function rejectDeep(input: unknown): void {
+  let level: unknown[] = [input];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > mostLevels) {
+      throw new Failure(
+        codes.decoding,
+        `the network configuration on standard input is nested deeper than ${mostLevels} levels`,
+      );
+    }
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
+  }
+}
+
+/** Which an editor writes and does not show (RFC 8259, section 8.1, forbids it). */
+const byteOrderMark = '\ufeff';
+
 function decodeJson(text: string): unknown {
   if (text.trim() === '') throw new Failure(codes.decoding, 'no network configuration on standard input');
+  if (text.startsWith(byteOrderMark)) {
+    const message = 'the network configuration on standard input begins with a byte order mark';
+    throw new Failure(codes.decoding, message, {
+      details: 'it is invisible: save the file as UTF-8 without it',
+    });
+  }
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -65,11 +94,9 @@ function decodeJson(text: string): unknown {
   }
 }
 
-/** VERSION may come without any input; then it answers in the newest version. */
-function answerVersion(invocation: Invocation): Record<string, unknown> {
-  const text = invocation.readInput();
-  const version = text.trim() === '' ? supportedVersions.at(-1) : requestedVersion(parseInput(text));
-  return { cniVersion: version, supportedVersions };
+/** VERSION does not read the input, as the specification's library does not: nobody may ever close it. */
+function answerVersion(): Record<string, unknown> {
+  return { cniVersion: supportedVersions.at(-1), supportedVersions };
 }
 
 async function answerVerb<C>(
@@ -101,7 +128,7 @@ async function answerCommand<C>(
   invocation: Invocation,
   answering: Answering,
 ): Promise<Record<string, unknown> | undefined> {
-  if (command === 'VERSION') return answerVersion(invocation);
+  if (command === 'VERSION') return answerVersion();
   if (isVerb(command)) return answerVerb(command, face, invocation, answering);
   throw new Failure(codes.environment, `unknown CNI_COMMAND: ${command.slice(0, 80)}`);
 }

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import type { Dns } from '../../conf/configuration.ts';
 import { codes, enumerate, Failure, quote } from '../../conf/failure.ts';
 import { parseInterfaceAddress } from '../../conf/family.ts';
+import { withoutUnset } from '../../conf/unset.ts';
 import { isAtLeast } from './version.ts';
 
 export interface ResultInterface {
@@ -151,7 +152,7 @@ function decodeIp(ip: NonNullable<AnyResult['ips']>[number]): ResultAddress {
  * @throws {Failure} code 6 when it is no result.
  */
 export function decodeResult(input: unknown): Result {
-  const outcome = anyResult.safeParse(input);
+  const outcome = anyResult.safeParse(withoutUnset(input) ?? {});
   if (!outcome.success) {
     const where = outcome.error.issues.map((issue) => issue.path.join('.') || 'all of it');
     throw new Failure(codes.decoding, `prevResult is no CNI result: wrong is ${enumerate(where, ', ')}`);

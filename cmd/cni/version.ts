@@ -41,9 +41,9 @@ export function versionOf(configuration: Readonly<Record<string, unknown>>): str
 }
 
 /** @throws {Failure} code 6 for what is no version. */
-export function requestedVersion(configuration: Readonly<Record<string, unknown>>): string {
+function requestedVersion(configuration: Readonly<Record<string, unknown>>): string {
   const version = configuration['cniVersion'];
-  if (version === undefined || version === '') return unnamed;
+  if (version === undefined || version === null || version === '') return unnamed;
   if (typeof version !== 'string') throw new Failure(codes.decoding, 'cniVersion must be a string');
   parts(version);
   return version;

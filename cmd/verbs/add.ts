@@ -2,6 +2,7 @@ import type { Configuration, Dns, Route } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
 import { type Family, formatAddress, formatCidr, parseCidr } from '../../conf/family.ts';
 import { parseRoutes } from '../../conf/runtime.ts';
+import { isUnset } from '../../conf/unset.ts';
 import type { Lease } from '../../ipam/allocate.ts';
 import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../../netns/host/host.ts';
 import { removePair, wireHost, wirePod } from '../../netns/link/apply.ts';
@@ -25,10 +26,14 @@ export function linkMtu(configured: number | undefined, families: readonly Famil
   );
 }
 
-/** `default/web-0`, when the runtime says so in words that are safe to pass on. */
+/** The kernel's limit of an alias, in bytes (include/uapi/linux/if.h, IFALIASZ, without the NUL). */
+const longestAlias = 255;
+
+/** `default/web-0`, when the runtime says so in words that are safe to pass on; cut to what the kernel takes. */
 export function aliasOf(args: ReadonlyMap<string, string>): string | undefined {
   const names = ['K8S_POD_NAMESPACE', 'K8S_POD_NAME'].map((key) => args.get(key) ?? '');
-  return names.every((name) => /^[a-zA-Z0-9.-]{1,127}$/.test(name)) ? names.join('/') : undefined;
+  const areSafe = names.every((name) => /^[a-zA-Z0-9._-]+$/.test(name));
+  return areSafe ? names.join('/').slice(0, longestAlias) : undefined;
 }
 
 function defaultRoutes(lease: Lease): Route[] {
@@ -167,7 +172,7 @@ export const add: Verb = async (call) => {
   try {
     const earlier = call.input['prevResult'];
     const added = await attach(call, undo);
-    const result = earlier ? extendResult(decodeResult(earlier), added) : added;
+    const result = !isUnset(earlier) ? extendResult(decodeResult(earlier), added) : added;
     return encodeResult(result, call.version);
   } catch (error) {
     const problem = await undo.run();

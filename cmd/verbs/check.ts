@@ -8,6 +8,7 @@ import {
   parseAddress,
   parseInterfaceAddress,
 } from '../../conf/family.ts';
+import { isUnset } from '../../conf/unset.ts';
 import type { Endpoint } from '../../ipam/allocate.ts';
 import { type Pool, poolsOf } from '../../ipam/pool.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
@@ -27,7 +28,7 @@ interface OwnPart {
 
 function prevResultOf(input: Input): Result {
   const prevResult = input['prevResult'];
-  if (prevResult) return decodeResult(prevResult);
+  if (!isUnset(prevResult)) return decodeResult(prevResult);
   throw new Failure(codes.configuration, 'CHECK needs prevResult, and the configuration has none');
 }
 

@@ -35,8 +35,17 @@ const noAliases = [
   ['default', 'web\n0'],
   ['default', '#'],
   ['de/fault', 'web-0'],
-  ['default', 'w'.repeat(128)],
 ];
+
+for (const [what, name, alias] of [
+  ['the longest of Kubernetes', 'w'.repeat(253), `${'n'.repeat(63)}/${'w'.repeat(191)}`],
+  ['with what others allow', 'my_pod', `${'n'.repeat(63)}/my_pod`],
+] as const) {
+  test(`a name of a pod, ${what}, is an alias as long as the kernel takes`, (t) => {
+    const CNI_ARGS = `K8S_POD_NAMESPACE=${'n'.repeat(63)};K8S_POD_NAME=${name}`;
+    t.is(aliasOf(argumentsOf({ CNI_ARGS })), alias);
+  });
+}
 
 for (const [namespace, name] of noAliases) {
   test(`${JSON.stringify(namespace)} and ${JSON.stringify(name)?.slice(0, 20)} make no alias`, (t) => {

@@ -45,7 +45,7 @@ test('a result that nobody gets is no success', async (t) => {
 
 test('an input that cannot be read is an error that says why', async (t) => {
   const { exitCode, stdout } = await execa('sh', ['-c', '"$0" "$1" < /', process.execPath, main], {
-    env: { CNI_COMMAND: 'VERSION' },
+    env: { CNI_COMMAND: 'STATUS', CNI_PATH: '/opt/cni/bin' },
     reject: false,
   });
   t.is(exitCode, 1);

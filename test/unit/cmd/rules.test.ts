@@ -8,7 +8,6 @@ import { filesUnder } from '../../lab/traces.ts';
 
 const good = { cniVersion: '1.1.0', name: 'pods', type: 'dualstack', podCIDRs: ['10.0.0.0/24', 'fd00::/64'] };
 const acting = ['ADD', 'CHECK', 'DEL', 'GC', 'STATUS'];
-const all = [...acting, 'VERSION'];
 const aboutPods = ['ADD', 'CHECK', 'DEL'];
 
 const idRule = 'it must begin with a letter or digit and go on with those, "_", "." or "-"';
@@ -68,24 +67,24 @@ const inputs: Rule[] = [
   { verbs: acting, input: '', code: 6, msg: 'no network configuration on standard input' },
   { verbs: acting, input: ' \n', code: 6, msg: 'no network configuration on standard input' },
   ...['null', '[]', '7', '"text"'].map((input) => ({
-    verbs: all,
+    verbs: acting,
     input,
     code: 6,
     msg: 'the network configuration on standard input is no JSON object',
   })),
   {
-    verbs: all,
+    verbs: acting,
     input: '{"cniVersion": ',
     code: 6,
     msg: 'the network configuration on standard input is no JSON: Unexpected end of JSON input',
   },
   ...['new', '1', '1.1', '1.1.0-rc1', 'v1.1.0', '1.1.0\n', '-1.0.0'].map((cniVersion) => ({
-    verbs: all,
+    verbs: acting,
     input: { cniVersion },
     code: 6,
     msg: `cniVersion ${JSON.stringify(cniVersion)} is no version`,
   })),
-  { verbs: all, input: { cniVersion: 1.1 }, code: 6, msg: 'cniVersion must be a string' },
+  { verbs: acting, input: { cniVersion: 1.1 }, code: 6, msg: 'cniVersion must be a string' },
   ...['0.0.1', '0.3.2', '1.2.0', '99999.0.0'].map((cniVersion) => ({
     verbs: acting,
     input: { cniVersion },
@@ -112,7 +111,7 @@ const inputs: Rule[] = [
     verbs: ['ADD', 'CHECK', 'DEL', 'GC'],
     input: { name },
     code: 7,
-    msg: `invalid network configuration: ${name === undefined ? 'name must be a string' : nameRule}`,
+    msg: `invalid network configuration: ${!name ? 'name must be a string' : nameRule}`,
   })),
   {
     verbs: ['STATUS'],
@@ -120,7 +119,28 @@ const inputs: Rule[] = [
     code: 50,
     msg: `not ready: invalid network configuration: ${nameRule}`,
   },
-  { verbs: ['CHECK'], code: 7, msg: 'CHECK needs prevResult, and the configuration has none' },
+  ...[undefined, null, {}, [], ''].map((prevResult) => ({
+    verbs: ['CHECK'],
+    input: { prevResult },
+    code: 7,
+    msg: 'CHECK needs prevResult, and the configuration has none',
+  })),
+  {
+    verbs: acting,
+    input: `\ufeff${JSON.stringify(good)}`,
+    code: 6,
+    msg: 'the network configuration on standard input begins with a byte order mark',
+    details: 'it is invisible: save the file as UTF-8 without it',
+  },
+  ...[
+    `{"ipam":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_001)}`,
+    `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+  ].map((input) => ({
+    verbs: acting,
+    input,
+    code: 6,
+    msg: 'the network configuration on standard input is nested deeper than 256 levels',
+  })),
 ];
 
 const others: Rule[] = [

@@ -76,8 +76,8 @@ const refused: [() => unknown, string][] = [
   [() => parseRuntimeConfig({ dns: 7 }), 'runtimeConfig.dns must be an object'],
   [() => parseRuntimeConfig({ dns: { servers: [7] } }), 'runtimeConfig.dns.servers[0] must be a string'],
   [() => parseRequestedArgs('x'), 'args must be an object'],
-  [() => parseRequestedArgs({ cni: [] }), 'args.cni must be an object'],
-  [() => parseRequestedArgs({ cni: { ips: {} } }), 'args.cni.ips must be a list of IP addresses'],
+  [() => parseRequestedArgs({ cni: ['x'] }), 'args.cni must be an object'],
+  [() => parseRequestedArgs({ cni: { ips: { a: 1 } } }), 'args.cni.ips must be a list of IP addresses'],
   [
     () => parseRequestedList('10.0.0.1,here'),
     'IP in CNI_ARGS[1] must be an IP address, with or without a prefix length, not "here"',
