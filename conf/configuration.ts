@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { check } from './check.ts';
 import type { Address, Cidr } from './family.ts';
+import { rejectUnreachable } from './routes.ts';
 import * as rules from './rules.ts';
 
 /** Where leases live unless `dataDir` says otherwise: in memory, for they do not outlive the boot. */
@@ -40,6 +41,7 @@ const addressing = {
   ),
   ranges: z.optional(rules.rangeSets),
   exclude: z._default(rules.listOf(rules.cidrOrAddress, 'addresses and CIDRs'), []),
+  notReadyWhenFull: z._default(rules.flag, false),
   gateway: z.optional(rules.address),
   gateways: z._default(rules.listOf(rules.address, 'IP addresses'), []),
   routes: z.optional(rules.listOf(rules.route, 'routes')),
@@ -102,7 +104,10 @@ function withoutReserved(input: Readonly<Record<string, unknown>>): Record<strin
  * @throws {Failure} code 7, naming each key that is wrong, and the nearest right one for an unknown key.
  */
 export function parseConfiguration(input: Readonly<Record<string, unknown>>): Configuration {
-  return check(schema, withoutReserved(input), '', (path) => knownKeys(schema, path));
+  const configuration = check(schema, withoutReserved(input), '', (path) => knownKeys(schema, path));
+  // What the gateways are, the pools say, or a delegate that was not asked yet.
+  rejectUnreachable(configuration.routes ?? [], []);
+  return configuration;
 }
 
 /**

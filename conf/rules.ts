@@ -34,17 +34,26 @@ export const requestedAddress = parsed(
   (text) => parseAddress(text) ?? parseInterfaceAddress(text)?.address,
 );
 
+/** Two that are equal when they are read say the same, and the second nothing more. */
+function distinct<T>(items: readonly T[]): T[] {
+  const seen = new Set<string>();
+  return items.filter((item) => {
+    const text = JSON.stringify(item, (_, part) => (typeof part === 'bigint' ? `${part}` : part));
+    return !seen.has(text) && seen.add(text);
+  });
+}
+
+/** A list whose items are each there once, where they are first. */
 export function listOf<T extends z.core.$ZodType>(items: T, of: string) {
-  return z.array(items, { error: () => `must be a list of ${of}` });
+  return z.pipe(
+    z.array(items, { error: () => `must be a list of ${of}` }),
+    z.transform((list: z.output<T>[]) => distinct(list)),
+  );
 }
 
 export const familyName = z.enum(['IPv4', 'IPv6'], { error: () => 'must be "IPv4" or "IPv6"' });
 
-/** Family names, each once. */
-export const familyOrder = listOf(familyName, '"IPv4" and "IPv6"').check(
-  z.minLength(1, { error: () => 'must name a family' }),
-  z.refine((names) => new Set(names).size === names.length, { error: () => 'must name each family once' }),
-);
+export const familyOrder = listOf(familyName, '"IPv4" and "IPv6"');
 
 export const absolutePath = z
   .string({ error: () => 'must be a path' })
@@ -133,7 +142,9 @@ export const range = z.strictObject({
 
 /** The outer list is one for each address that an attachment gets. */
 export const rangeSets = listOf(
-  listOf(range, 'ranges').check(z.minLength(1, { error: () => 'must hold a range' })),
+  listOf(range, 'ranges').check(
+    z.refine((ranges) => ranges.length > 0, { error: () => 'must hold a range' }),
+  ),
   'lists of ranges',
 );
 

@@ -26,9 +26,12 @@ const runtimeConfig = z.object({
 /** The capabilities that we act on: a network configuration should offer these and no others. */
 export const capabilities: readonly string[] = Object.keys(runtimeConfig.shape);
 
-const args = z.object({
-  cni: z.optional(z.object({ ips: z._default(rules.listOf(rules.requestedAddress, 'IP addresses'), []) })),
+const requested = z.object({
+  ips: z._default(rules.listOf(rules.requestedAddress, 'IP addresses'), []),
+  mac: z.optional(rules.mac),
 });
+
+const args = z.object({ cni: z.optional(requested) });
 
 /** Within `ipRanges`; what is unknown elsewhere is not ours. */
 function capabilityKeys(path: readonly PropertyKey[]): string[] {
@@ -43,15 +46,21 @@ export function parseRuntimeConfig(input: unknown): RuntimeConfig {
   return check(runtimeConfig, inConventionalSpelling(input) ?? {}, 'runtimeConfig', capabilityKeys);
 }
 
-/** The addresses that `args.cni.ips` asks for. @throws {Failure} code 7. */
-export function parseRequestedArgs(input: unknown): RuntimeConfig['ips'] {
-  return check(args, input ?? {}, 'args').cni?.ips ?? [];
+/** What is asked for in a place other than the capabilities. */
+export type Requested = z.output<typeof requested>;
+
+/** `args.cni`: `ips` and `mac`. @throws {Failure} code 7. */
+export function parseRequestedArgs(input: unknown): Requested {
+  return check(args, input ?? {}, 'args').cni ?? { ips: [] };
 }
 
-/** The addresses of `IP=` in CNI_ARGS, separated by commas. @throws {Failure} code 7. */
-export function parseRequestedList(list: string | undefined): RuntimeConfig['ips'] {
-  const parts = (list ?? '').split(',').filter((part) => part !== '');
-  return check(rules.listOf(rules.requestedAddress, 'IP addresses'), parts, 'IP in CNI_ARGS');
+/** CNI_ARGS: `IP`, of which several are separated by commas, and `MAC`. @throws {Failure} code 7. */
+export function parseRequestedVariables(variables: ReadonlyMap<string, string>): Requested {
+  const ips = (variables.get('IP') ?? '').split(',').filter((part) => part !== '');
+  return {
+    ips: check(rules.listOf(rules.requestedAddress, 'IP addresses'), ips, 'IP in CNI_ARGS'),
+    mac: check(z.optional(rules.mac), variables.get('MAC') || undefined, 'MAC in CNI_ARGS'),
+  };
 }
 
 /** The routes of another plugin's result. @throws {Failure} code 7. */

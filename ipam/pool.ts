@@ -1,4 +1,4 @@
-import type { RangeSets } from '../conf/configuration.ts';
+import type { RangeSets, Route } from '../conf/configuration.ts';
 import { codes, Failure } from '../conf/failure.ts';
 import {
   type Address,
@@ -13,6 +13,7 @@ import {
   lastOf,
   overlap,
 } from '../conf/family.ts';
+import { canBeGateway, rejectUnreachable } from '../conf/routes.ts';
 
 /** Addresses that may all be handed out. */
 export interface Span extends Interval {
@@ -37,6 +38,8 @@ export interface PoolInput {
   readonly exclude: readonly Cidr[];
   readonly gateway?: Address | undefined;
   readonly gateways: readonly Address[];
+  /** Of the pods: each must lead through what is on their link. */
+  readonly routes?: readonly Route[] | undefined;
 }
 
 interface Range extends Interval {
@@ -65,7 +68,11 @@ function reserved(subnet: Cidr): Interval[] {
 
 function gatewayOf(subnet: Cidr, own: Address | undefined, input: PoolInput): Address {
   const named = [...(own ? [own] : []), ...(input.gateway ? [input.gateway] : []), ...input.gateways];
-  return named.find((gateway) => gateway.family === subnet.family) ?? firstHost(subnet);
+  const gateway = named.find(({ family }) => family === subnet.family) ?? firstHost(subnet);
+  if (canBeGateway(gateway)) return gateway;
+  throw invalid(
+    `gateway ${formatAddress(gateway)} of ${formatCidr(subnet)} is an address that nobody can have`,
+  );
 }
 
 function rangeBound(subnet: Cidr, bound: Address | undefined, otherwise: bigint): bigint {
@@ -173,6 +180,10 @@ export function poolsOf(input: PoolInput): Pool[] {
   rejectTooMany(input.exclude, 'entries in exclude');
   const order = namedOrder(configured.map(({ subnet }) => subnet));
   const ranges = configured.map((range) => toRange(range, input));
+  rejectUnreachable(
+    input.routes ?? [],
+    ranges.map(({ gateway }) => gateway),
+  );
   return order.map((family, position) =>
     toPool(
       family,

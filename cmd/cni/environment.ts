@@ -48,6 +48,7 @@ export function attachmentOf(environment: Environment): Attachment {
 const knownArguments = [
   'IgnoreUnknown',
   'IP',
+  'MAC',
   'K8S_POD_NAMESPACE',
   'K8S_POD_NAME',
   'K8S_POD_INFRA_CONTAINER_ID',

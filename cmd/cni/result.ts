@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import type { Dns } from '../../conf/configuration.ts';
 import { codes, enumerate, Failure, quote } from '../../conf/failure.ts';
-import { parseInterfaceAddress } from '../../conf/family.ts';
+import { parseAddress, parseInterfaceAddress } from '../../conf/family.ts';
 import { withoutUnset } from '../../conf/unset.ts';
 import { isAtLeast } from './version.ts';
 
@@ -72,9 +72,12 @@ export function encodeResult(result: Result, version: string): Record<string, un
   const withDigit = !isAtLeast(version, '1.0.0');
   return {
     cniVersion: version,
-    interfaces: isNewest
-      ? result.interfaces
-      : result.interfaces.map(({ name, mac, sandbox }) => ({ name, mac, sandbox })),
+    // An IPAM plugin has none to report (CNI 1.1.0, section 4, "Delegated plugins (IPAM)").
+    ...(result.interfaces.length > 0 && {
+      interfaces: isNewest
+        ? result.interfaces
+        : result.interfaces.map(({ name, mac, sandbox }) => ({ name, mac, sandbox })),
+    }),
     ips: result.ips.map((ip) => (withDigit ? { version: versionDigit(ip.address), ...ip } : ip)),
     routes: isNewest ? result.routes : result.routes.map(({ dst, gw }) => ({ dst, gw })),
     dns,
@@ -149,13 +152,17 @@ function decodeIp(ip: NonNullable<AnyResult['ips']>[number]): ResultAddress {
 /**
  * Reads the result of an earlier plugin or call, of any version.
  *
+ * @param whose `prevResult`, or the plugin that gave it.
  * @throws {Failure} code 6 when it is no result.
  */
-export function decodeResult(input: unknown): Result {
+export function decodeResult(input: unknown, whose = 'prevResult'): Result {
+  const advice = `the network configuration is not to blame: look at what made ${whose}`;
   const outcome = anyResult.safeParse(withoutUnset(input) ?? {});
   if (!outcome.success) {
     const where = outcome.error.issues.map((issue) => issue.path.join('.') || 'all of it');
-    throw new Failure(codes.decoding, `prevResult is no CNI result: wrong is ${enumerate(where, ', ')}`);
+    throw new Failure(codes.decoding, `${whose} is no CNI result: wrong is ${enumerate(where, ', ')}`, {
+      details: advice,
+    });
   }
   const { interfaces, ips, routes, ip4, ip6 } = outcome.data;
   const legacy = [ip4, ip6].flatMap((side) => side ?? []);
@@ -169,8 +176,14 @@ export function decodeResult(input: unknown): Result {
   if (wrong)
     throw new Failure(
       codes.decoding,
-      `prevResult has ${quote(wrong.address)}, which is no address with a prefix length`,
+      `${whose} has ${quote(wrong.address)}, which is no address with a prefix length`,
+      { details: advice },
     );
+  const gateway = result.ips.map((ip) => ip.gateway ?? '').find((text) => text !== '' && !parseAddress(text));
+  if (gateway)
+    throw new Failure(codes.decoding, `${whose} has gateway ${quote(gateway)}, which is no IP address`, {
+      details: advice,
+    });
   return result;
 }
 

@@ -1,7 +1,6 @@
 import type { Configuration, Dns, Route } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
-import { type Family, formatAddress, formatCidr, parseCidr } from '../../conf/family.ts';
-import { parseRoutes } from '../../conf/runtime.ts';
+import { cidrs, type Family, formatAddress, formatCidr } from '../../conf/family.ts';
 import { isUnset } from '../../conf/unset.ts';
 import type { Lease } from '../../ipam/allocate.ts';
 import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../../netns/host/host.ts';
@@ -13,7 +12,7 @@ import { shape } from '../../netns/shaping/tc.ts';
 import type { Call, Host, Verb } from '../cni/call.ts';
 import type { Environment } from '../cni/environment.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from '../cni/result.ts';
-import { type DelegatedLease, lease, leaseFromDelegate } from './addressing.ts';
+import { type DelegatedLease, lease, leaseFromDelegate, requestOf } from './addressing.ts';
 import { protectionOf, wireProtected } from './protect.ts';
 import { Undo } from './undo.ts';
 
@@ -37,10 +36,8 @@ export function aliasOf(args: ReadonlyMap<string, string>): string | undefined {
 }
 
 function defaultRoutes(lease: Lease): Route[] {
-  return lease.addresses.flatMap(({ address }) => {
-    const dst = parseCidr(address.family.everywhere);
-    return dst ? [{ dst }] : [];
-  });
+  const families = new Set(lease.addresses.map(({ address }) => address.family));
+  return cidrs(...[...families].map(({ everywhere }) => everywhere)).map((dst) => ({ dst }));
 }
 
 function resultOf(wiring: Wiring, sandbox: string, dns: Dns): Result {
@@ -93,7 +90,7 @@ interface ChosenRoutes {
 /** Those of the file; else those of the delegate; else, implied, a default route for each family. */
 export function routesOf(configuration: Configuration, obtained: Lease | DelegatedLease): ChosenRoutes {
   if (configuration.routes) return { routes: configuration.routes, isImplied: false };
-  const delegated = 'result' in obtained ? parseRoutes(obtained.result.routes) : [];
+  const delegated = 'routes' in obtained ? obtained.routes : [];
   if (delegated.length > 0) return { routes: delegated, isImplied: false };
   return { routes: defaultRoutes(obtained), isImplied: true };
 }
@@ -104,12 +101,11 @@ function leftOut(planned: readonly Route[], { ifname, routes }: Wiring): string[
   return missing.map(({ dst }) => `the pod has a route to ${formatCidr(dst)}: that of ${ifname} is left out`);
 }
 
-/** The capability stands over the file, and that over the delegate. */
+/** The file's stands for all of the delegate's, as in the reference plugins; each list of the capability over either. */
 function dnsOf({ configuration, runtimeConfig }: Call, obtained: Lease | DelegatedLease): Dns {
   const { servers, searches, options } = runtimeConfig.dns ?? {};
   return {
-    ...('result' in obtained && obtained.result.dns),
-    ...configuration.dns,
+    ...(configuration.dns ?? ('result' in obtained ? obtained.result.dns : {})),
     ...(servers && { nameservers: servers }),
     ...(searches && { search: searches }),
     ...(options && { options }),
@@ -129,6 +125,7 @@ function confirm({ store, attachment }: Call, obtained: Lease | DelegatedLease):
 async function attach(call: Call, undo: Undo): Promise<Result> {
   const { attachment, netns, configuration, runtimeConfig, run } = call;
   const alias = aliasOf(call.args);
+  const { mac } = requestOf(call);
   rejectOwnNamespace(call.environment, netns);
   const namespace = openNamespace(netns);
   undo.push('close the namespace', namespace.close);
@@ -143,7 +140,7 @@ async function attach(call: Call, undo: Undo): Promise<Result> {
   const { routes, isImplied } = routesOf(configuration, obtained);
   const { ifname } = attachment;
   const plan = (names: PairNames): Wiring => ({
-    names: withMac(names, runtimeConfig.mac),
+    names: withMac(names, mac),
     ifname,
     mtu,
     ipv6: runsIPv6(mtu),

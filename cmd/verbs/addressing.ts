@@ -1,7 +1,14 @@
-import type { Addressing, Configuration } from '../../conf/configuration.ts';
-import { codes, Failure } from '../../conf/failure.ts';
-import { type Address, parseAddress, parseInterfaceAddress } from '../../conf/family.ts';
-import { parseRequestedArgs, parseRequestedList, type RuntimeConfig } from '../../conf/runtime.ts';
+import type { Addressing, Configuration, Route } from '../../conf/configuration.ts';
+import { codes, Failure, reason } from '../../conf/failure.ts';
+import { parseAddress, parseInterfaceAddress } from '../../conf/family.ts';
+import { rejectUnreachable } from '../../conf/routes.ts';
+import {
+  parseRequestedArgs,
+  parseRequestedVariables,
+  parseRoutes,
+  type Requested,
+  type RuntimeConfig,
+} from '../../conf/runtime.ts';
 import { allocate, type Lease, type LeasedAddress } from '../../ipam/allocate.ts';
 import { describeAttachment } from '../../ipam/attachment.ts';
 import { type Pool, poolsOf } from '../../ipam/pool.ts';
@@ -23,11 +30,13 @@ export function requestedPools(configuration: Addressing, runtimeConfig: Runtime
   return poolsOf({ ...configuration, ranges });
 }
 
-/** The addresses that a request asks for: the capability, else `args.cni.ips`, else `IP=` in CNI_ARGS. */
-function requestedAddresses({ input, args, runtimeConfig }: Call<Addressing>): readonly Address[] {
-  const ofArgs = parseRequestedArgs(input['args']);
-  const ofEnvironment = parseRequestedList(args.get('IP'));
-  return [runtimeConfig.ips, ofArgs, ofEnvironment].find((list) => list.length > 0) ?? [];
+/** What a call asks for, in any of its places: each thing by the capability, else by `args.cni`, else by CNI_ARGS. */
+export function requestOf<C>({ input, args, runtimeConfig }: Call<C>): Requested {
+  const places = [runtimeConfig, parseRequestedArgs(input['args']), parseRequestedVariables(args)];
+  return {
+    ips: places.find(({ ips }) => ips.length > 0)?.ips ?? [],
+    mac: places.find(({ mac }) => mac !== undefined)?.mac,
+  };
 }
 
 /** A lenient preference does without a family that the host has switched off; any other cannot. */
@@ -56,7 +65,7 @@ export function lease(call: Call<Addressing>, undo: Undo): Lease {
   const { configuration, runtimeConfig, attachment, store } = call;
   const pools = requestedPools(configuration, runtimeConfig);
   const preference = supported(preferenceOf(configuration, pools));
-  const requested = requestedAddresses(call);
+  const requested = requestOf(call).ips;
   store.begin(attachment, call.netns);
   undo.push('release the lease', async () => {
     await settleInheritance(store, attachment, call);
@@ -101,6 +110,23 @@ function rejectMissing(
 /** What a delegate gave, beside the addresses. */
 export interface DelegatedLease extends Lease {
   readonly result: Result;
+  readonly routes: readonly Route[];
+}
+
+/** @throws {Failure} code 6, which names the plugin: the network configuration is not to blame. */
+function routesOfDelegate(type: string, { routes }: Result): Route[] {
+  try {
+    return parseRoutes(routes);
+  } catch (error) {
+    throw new Failure(
+      codes.decoding,
+      `the result of IPAM plugin ${type} has wrong routes: ${reason(error)}`,
+      {
+        details: `look at the configuration and the version of ${type}`,
+        cause: error,
+      },
+    );
+  }
 }
 
 /** A delegate would refuse a second ADD of an attachment, and the DEL that follows would undo the first. */
@@ -128,9 +154,14 @@ export async function leaseFromDelegate(type: string, call: Call, undo: Undo): P
   undo.push(`DEL by IPAM plugin ${type}`, async () => {
     await delegate(type, 'DEL', call);
   });
-  const result = decodeResult(await delegate(type, 'ADD', call));
+  const result = decodeResult(await delegate(type, 'ADD', call), `the result of IPAM plugin ${type}`);
+  const routes = routesOfDelegate(type, result);
   const addresses = inPreferredOrder(result.ips.flatMap(delegatedAddress), configuration);
   rejectMissing(type, addresses, configuration);
   for (const { address } of addresses) requireFamily(address.family);
-  return { addresses, warnings: [], result };
+  rejectUnreachable(
+    configuration.routes ?? [],
+    addresses.map(({ gateway }) => gateway),
+  );
+  return { addresses, warnings: [], result, routes };
 }

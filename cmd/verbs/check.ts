@@ -1,4 +1,4 @@
-import type { Configuration } from '../../conf/configuration.ts';
+import type { Addressing, Configuration } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
 import {
   type Address,
@@ -10,7 +10,7 @@ import {
 } from '../../conf/family.ts';
 import { isUnset } from '../../conf/unset.ts';
 import type { Endpoint } from '../../ipam/allocate.ts';
-import { type Pool, poolsOf } from '../../ipam/pool.ts';
+import type { Pool } from '../../ipam/pool.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { type ExpectedRoute, inspect } from '../../netns/link/inspect.ts';
 import { openNamespace } from '../../netns/link/namespace.ts';
@@ -18,6 +18,7 @@ import { inspectShaping } from '../../netns/shaping/tc.ts';
 import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate } from '../cni/delegate.ts';
 import { decodeResult, type Result, type ResultInterface } from '../cni/result.ts';
+import { requestedPools } from './addressing.ts';
 import { inspectProtection } from './inspection.ts';
 
 /** The part of a result that is about one interface in a container. */
@@ -65,21 +66,25 @@ function isFrom(pools: readonly Pool[], address: Address): boolean {
   return pools.some((pool) => pool.subnets.some((subnet) => contains(subnet, address)));
 }
 
-function altered(problems: readonly string[]): Failure {
+export function altered(problems: readonly string[]): Failure {
   return new Failure(codes.altered, problems.join('; '), {
     details: 'something changed the pod or the host after ADD: recreate the pod to mend it',
   });
 }
 
 /** The addresses to check, and what is wrong with their leases. */
-interface LeaseCheck {
-  readonly ours: readonly Endpoint[];
+interface LeaseCheck<T> {
+  readonly ours: readonly T[];
   readonly problems: readonly string[];
 }
 
-function checkLeases({ configuration, attachment, store }: Call, addresses: readonly Endpoint[]): LeaseCheck {
-  const pools = poolsOf(configuration);
-  const isLeased = ({ address }: Endpoint) => store.holds(attachment, formatAddress(address));
+/** Each address of a result that is ours to give must be leased; others of the chain may have added more. */
+export function checkLeases<T extends Pick<Endpoint, 'address'>>(
+  { configuration, runtimeConfig, attachment, store }: Call<Addressing>,
+  addresses: readonly T[],
+): LeaseCheck<T> {
+  const pools = requestedPools(configuration, runtimeConfig);
+  const isLeased = ({ address }: T) => store.holds(attachment, formatAddress(address));
   const ours = addresses.filter((endpoint) => isLeased(endpoint) || isFrom(pools, endpoint.address));
   const lost = ours.filter((endpoint) => !isLeased(endpoint));
   return { ours, problems: lost.map(({ address }) => `the lease of ${formatAddress(address)} is missing`) };

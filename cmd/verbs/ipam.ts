@@ -1,11 +1,12 @@
 import { type Addressing, parseIpamConfiguration, parseLocator } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
-import { formatAddress, formatCidr } from '../../conf/family.ts';
+import { formatAddress, formatCidr, parseInterfaceAddress } from '../../conf/family.ts';
 import { describeAttachment } from '../../ipam/attachment.ts';
 import type { Input, Verb } from '../cni/call.ts';
 import type { Face } from '../cni/protocol.ts';
 import { decodeResult, encodeResult } from '../cni/result.ts';
 import { lease } from './addressing.ts';
+import { altered, checkLeases } from './check.ts';
 import { collect } from './gc.ts';
 import { asNotReady, requirePools } from './status.ts';
 import { Undo } from './undo.ts';
@@ -52,13 +53,15 @@ const del: IpamVerb = async ({ store, attachment }) => {
   return undefined;
 };
 
-const check: IpamVerb = async ({ store, attachment, input }) => {
-  const prevResult = input['prevResult'];
-  const addresses = prevResult
-    ? decodeResult(prevResult).ips.map(({ address }) => address.split('/')[0] ?? '')
-    : [];
-  if (addresses.some((address) => store.holds(attachment, address))) return undefined;
-  throw new Failure(codes.altered, `${describeAttachment(attachment)} has no lease`);
+const check: IpamVerb = async (call) => {
+  const { ips } = decodeResult(call.input['prevResult']);
+  const { ours, problems } = checkLeases(
+    call,
+    ips.flatMap(({ address }) => parseInterfaceAddress(address) ?? []),
+  );
+  if (problems.length > 0) throw altered(problems);
+  if (ours.length > 0) return undefined;
+  throw new Failure(codes.altered, `${describeAttachment(call.attachment)} has no lease`);
 };
 
 const gc: IpamVerb = async ({ store, input }) => {

@@ -11,6 +11,8 @@ function invalid(message: string): Failure {
 /** The pod's addresses that a mapping leads to: of all families, or of that of the host's address. */
 function targets({ hostIP, hostPort }: PortMapping, addresses: readonly Address[]): readonly Address[] {
   if (!hostIP) return addresses;
+  if (hostIP.family.name === 'IPv6' && hostIP.value === 1n)
+    throw invalid(`hostIP ::1 of host port ${hostPort} leads nowhere: IPv6 has no way from there to a pod`);
   const ofFamily = addresses.filter(({ family }) => family === hostIP.family);
   if (ofFamily.length > 0) return ofFamily;
   throw invalid(
@@ -30,17 +32,20 @@ function hostPorts(mapping: PortMapping, addresses: readonly Address[]): HostPor
  * for none.
  *
  * @param addresses of the pod.
- * @throws {Failure} code 7 for a host address of a family that the pod lacks, and for a port that is asked for twice.
+ * @throws {Failure} code 7 for a host address of a family that the pod lacks, or that leads nowhere, and for a port that
+ *   is to lead to two of the pod's.
  */
 export function hostPortsOf(mappings: readonly PortMapping[], addresses: readonly Address[]): HostPort[] {
   const ports = mappings
     .filter(({ hostPort }) => hostPort !== 0)
     .flatMap((mapping) => hostPorts(mapping, addresses));
-  const seen = new Set<string>();
+  const distinct = new Map<string, HostPort>();
   for (const port of ports) {
     const name = `${describePort(port)} (${port.target.family.name})`;
-    if (seen.has(name)) throw invalid(`host port ${name} is asked for twice`);
-    seen.add(name);
+    const { targetPort = port.targetPort } = distinct.get(name) ?? {};
+    if (targetPort !== port.targetPort)
+      throw invalid(`host port ${name} is asked for twice, to ${targetPort} and to ${port.targetPort}`);
+    distinct.set(name, port);
   }
-  return ports;
+  return [...distinct.values()];
 }

@@ -55,13 +55,20 @@ function isExhausted(pool: Pool, store: DiskStore): boolean {
   return BigInt(used.length) >= capacity(pool) && !store.canReclaim();
 }
 
-function requireAddresses(pools: readonly Pool[], isLenient: boolean, store: DiskStore): void {
+/**
+ * A full pool keeps the next pod from starting, and none that runs from running. Where a runtime makes the node NotReady
+ * of it, Kubernetes evicts them all: unless that is asked for, it is a sentence.
+ */
+function requireAddresses(
+  { pools, lenient }: Preference,
+  { configuration, store, warn }: Call<Addressing>,
+): void {
   const exhausted = pools.filter((pool) => isExhausted(pool, store));
-  if (exhausted.length === 0 || (isLenient && exhausted.length < pools.length)) return;
-  throw notReady(
-    `no address is left in ${exhausted.map(describePool).join(' and ')}`,
-    'delete pods, or give the node a larger podCIDR',
-  );
+  if (exhausted.length === 0 || (lenient && exhausted.length < pools.length)) return;
+  const what = `no address is left in ${exhausted.map(describePool).join(' and ')}`;
+  const advice = 'delete pods, or give the node a larger podCIDR';
+  if (configuration.notReadyWhenFull) throw notReady(what, advice);
+  warn(`${what}, and the next pod will not start: ${advice}`);
 }
 
 /**
@@ -69,11 +76,12 @@ function requireAddresses(pools: readonly Pool[], isLenient: boolean, store: Dis
  *
  * @throws {Failure} saying what is in the way.
  */
-export function requirePools({ configuration, runtimeConfig, store }: Call<Addressing>): Preference {
+export function requirePools(call: Call<Addressing>): Preference {
+  const { configuration, runtimeConfig, store } = call;
   const preference = preferenceOf(configuration, requestedPools(configuration, runtimeConfig));
   if (!preference.lenient) for (const { family } of preference.pools) requireFamily(family);
   store.probe();
-  requireAddresses(preference.pools, preference.lenient, store);
+  requireAddresses(preference, call);
   return preference;
 }
 

@@ -1,5 +1,6 @@
 import type { Route } from '../../conf/configuration.ts';
 import { type Address, formatAddress, formatCidr } from '../../conf/family.ts';
+import { linkScope } from '../../conf/routes.ts';
 import type { Endpoint } from '../../ipam/allocate.ts';
 import { linkLocal, type PairNames } from './naming.ts';
 
@@ -94,9 +95,6 @@ export function planHostEnd(wiring: Wiring): string[] {
 export function planHost(wiring: Wiring): string[] {
   return [...planPair(wiring), ...planHostEnd(wiring)];
 }
-
-/** From here on a scope says that its destinations are on the link: such a route has no gateway (rtnetlink(7)). */
-const linkScope = 253;
 
 /** The routes of the families that the pod has, each through its own gateway, that of its family, or, on the link, none. */
 export function plannedRoutes({ addresses, routes }: Pick<Wiring, 'addresses' | 'routes'>): Route[] {

@@ -31,8 +31,8 @@ const cases: Case[] = [
   { what: 'there is no podCIDR', config: { podCIDRs: [] }, msg: /podCIDRs must name a CIDR/ },
   { what: 'a key is mistyped', config: { mut: 1500 }, msg: /unknown key "mut": did you mean "mtu"/ },
   {
-    what: 'a family is exhausted',
-    config: tiny,
+    what: 'a family is exhausted, and that is to make the node NotReady',
+    config: { ...tiny, notReadyWhenFull: true },
     prepare: (lab, node) => addPod(lab, node, tiny),
     msg: /no address is left in 10\.244\.1\.0\/30 \(1 address\)/,
   },
@@ -91,12 +91,25 @@ test.serial('STATUS is content with a full pool that can be reclaimed from', asy
     await using doomed = await openLab();
     const pod = await doomed.pod();
     t.is((await call(node, 'ADD', configuration(lab, tiny), { netns: pod.path })).status, 0);
-    t.is(failed(await status(lab, node, tiny)).code, 50);
+    t.regex((await status(lab, node, tiny)).stderr, /no address is left/);
   }
   for (let tries = 0; (await node.links()).length > 0 && tries < 100; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  t.is((await status(lab, node, tiny)).status, 0);
+  t.deepEqual(await status(lab, node, tiny), { status: 0, stdout: '', stderr: '' });
+});
+
+test.serial('a full pool is a sentence, and no reason to evict the pods that run', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  await addPod(lab, node, tiny);
+  t.deepEqual(await status(lab, node, tiny), {
+    status: 0,
+    stdout: '',
+    stderr:
+      'dualstack: no address is left in 10.244.1.0/30 (1 address), and the next pod will not start: ' +
+      'delete pods, or give the node a larger podCIDR',
+  });
 });
 
 test.serial('STATUS and GC came with CNI 1.1.0', async (t) => {

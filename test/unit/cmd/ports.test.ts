@@ -43,6 +43,24 @@ test('a mapping without a host port asks for none; one that is there twice is an
   t.is(asked([mapping, { ...mapping, protocol: 'udp' }, { ...mapping, hostIP: '192.0.2.10' }]).length, 5);
   for (const hostIP of [undefined, '0.0.0.0', '::'])
     t.throws(() => asked([mapping, { ...mapping, containerPort: 81, hostIP }]), {
-      message: /host port \*:8080\/tcp \(IPv[46]\) is asked for twice/,
+      message: /host port \*:8080\/tcp \(IPv[46]\) is asked for twice, to 80 and to 81/,
     });
+  t.throws(() => asked([{ ...mapping, hostIP: '::1' }]), {
+    message: /hostIP ::1 of host port 8080 leads nowhere/,
+  });
 });
+
+for (const [one, other] of [
+  [undefined, undefined],
+  [undefined, '0.0.0.0'],
+  ['', '::'],
+  ['192.0.2.10', '192.0.2.10'],
+] as const) {
+  test(`the same port twice with the same target is once: ${one} and ${other}`, (t) => {
+    const twice = asked([
+      { ...mapping, hostIP: one },
+      { ...mapping, hostIP: other },
+    ]);
+    t.deepEqual(twice, asked([{ ...mapping, hostIP: one }]));
+  });
+}

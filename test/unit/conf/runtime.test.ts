@@ -3,7 +3,7 @@ import { Failure } from '../../../conf/failure.ts';
 import { formatAddress, formatCidr } from '../../../conf/family.ts';
 import {
   parseRequestedArgs,
-  parseRequestedList,
+  parseRequestedVariables,
   parseRoutes,
   parseRuntimeConfig,
 } from '../../../conf/runtime.ts';
@@ -79,7 +79,7 @@ const refused: [() => unknown, string][] = [
   [() => parseRequestedArgs({ cni: ['x'] }), 'args.cni must be an object'],
   [() => parseRequestedArgs({ cni: { ips: { a: 1 } } }), 'args.cni.ips must be a list of IP addresses'],
   [
-    () => parseRequestedList('10.0.0.1,here'),
+    () => parseRequestedVariables(new Map([['IP', '10.0.0.1,here']])),
     'IP in CNI_ARGS[1] must be an IP address, with or without a prefix length, not "here"',
   ],
   [() => parseRoutes({}), 'routes must be a list of routes'],
@@ -94,12 +94,22 @@ for (const [parse, message] of refused) {
 }
 
 test('addresses that args.cni.ips and IP= ask for', (t) => {
-  for (const input of [undefined, null, {}, { cni: {} }]) t.deepEqual(parseRequestedArgs(input), []);
-  for (const input of [undefined, '', ',']) t.deepEqual(parseRequestedList(input), []);
-  const ips = ['10.244.1.7/24', 'FD00::7'];
+  for (const input of [undefined, null, {}, { cni: {} }, { cni: { ips: null, mac: '' } }])
+    t.deepEqual(parseRequestedArgs(input), { ips: [] });
+  for (const input of ['', ','])
+    t.deepEqual(parseRequestedVariables(new Map([['IP', input]])), { ips: [], mac: undefined });
+  const ips = ['10.244.1.7/24', 'FD00::7', '10.244.1.7'];
   const expected = ['10.244.1.7', 'fd00::7'];
-  t.deepEqual(parseRequestedArgs({ cni: { ips }, other: 1 }).map(formatAddress), expected);
-  t.deepEqual(parseRequestedList(ips.join()).map(formatAddress), expected);
+  t.deepEqual(parseRequestedArgs({ cni: { ips }, other: 1 }).ips.map(formatAddress), expected);
+  t.deepEqual(parseRequestedVariables(new Map([['IP', ips.join()]])).ips.map(formatAddress), expected);
+});
+
+test('a MAC address that args.cni.mac and MAC= ask for', (t) => {
+  const [asked, expected] = ['C2:11:22:33:44:55', 'c2:11:22:33:44:55'];
+  t.is(parseRequestedArgs({ cni: { mac: asked } }).mac, expected);
+  t.is(parseRequestedVariables(new Map([['MAC', asked]])).mac, expected);
+  t.throws(() => parseRequestedArgs({ cni: { mac: 'x' } }), { message: /args\.cni\.mac must be a unicast/ });
+  t.throws(() => parseRequestedVariables(new Map([['MAC', 'x']])), { message: /MAC in CNI_ARGS must be/ });
 });
 
 test('nothing in a capability is looked for deeper than it can be', (t) => {
