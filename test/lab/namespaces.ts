@@ -5,10 +5,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { nftFolder } from './nft-folder.ts';
 import { until } from './until.ts';
 
-/** The system's own folders alone: node_modules/.bin, on npm's PATH, holds an unrelated `nft`. */
-export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const systemFolders = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+const suite = process.env['DUALSTACK_NFT'];
+
+/**
+ * The system's own folders alone: node_modules/.bin, on npm's PATH, holds an unrelated `nft`. DUALSTACK_NFT=trixie puts
+ * the nft of that release before them (nft-versions.ts).
+ */
+export const systemPath = suite ? `${nftFolder(suite)}:${systemFolders}` : systemFolders;
 
 /** Unlike any other of this machine: several tests run at once, also in threads of one process. */
 function uniqueName(role: string): string {
