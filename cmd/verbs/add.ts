@@ -5,7 +5,7 @@ import { isUnset } from '../../conf/unset.ts';
 import type { Lease } from '../../ipam/allocate.ts';
 import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../../netns/host/host.ts';
 import { removePair, wireHost, wirePod } from '../../netns/link/apply.ts';
-import { isOwnNamespace, openNamespace } from '../../netns/link/namespace.ts';
+import { blamed, isOwnNamespace, openNamespace } from '../../netns/link/namespace.ts';
 import type { PairNames } from '../../netns/link/naming.ts';
 import { plannedRoutes, type Wiring } from '../../netns/link/plan.ts';
 import { shape } from '../../netns/shaping/tc.ts';
@@ -155,7 +155,9 @@ async function attach(call: Call, undo: Undo): Promise<Result> {
     );
     return wirePod(run, attachment, namespace.descriptor, wiring, isImplied);
   };
-  const wiring = await wireProtected(wire, plan, protection, call, undo);
+  const wiring = await wireProtected(wire, plan, protection, call, undo).catch((error: unknown) => {
+    throw blamed(namespace, error);
+  });
   for (const sentence of leftOut(routes, wiring)) call.warn(sentence);
   const shaped = { hostEnd: wiring.names.hostEnd, mtu };
   await shape(run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);

@@ -13,7 +13,7 @@ import type { Endpoint } from '../../ipam/allocate.ts';
 import type { Pool } from '../../ipam/pool.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { type ExpectedRoute, inspect } from '../../netns/link/inspect.ts';
-import { openNamespace } from '../../netns/link/namespace.ts';
+import { blamed, openNamespace } from '../../netns/link/namespace.ts';
 import { inspectShaping } from '../../netns/shaping/tc.ts';
 import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate } from '../cni/delegate.ts';
@@ -114,6 +114,8 @@ export const check: Verb = async (call) => {
     const problems = [...leases.problems, ...found.flat()];
     if (problems.length > 0) throw altered(problems);
     return undefined;
+  } catch (error) {
+    throw blamed(namespace, error);
   } finally {
     namespace.close();
   }

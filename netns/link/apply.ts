@@ -10,7 +10,9 @@ import { linkExists } from './liveness.ts';
 import { candidateNames, hostEndPrefix, linkLocal, type PairNames } from './naming.ts';
 import {
   addRoute,
+  type Beside,
   hasIPv6,
+  planBeside,
   planHost,
   planHostEnd,
   plannedRoutes,
@@ -126,7 +128,8 @@ function interfaceExists(wiring: Wiring, operation: string, cause: RefusedLine):
 /**
  * Sets up the pod's end, which the pair brought there.
  *
- * @param isImplied whether nobody asked for the routes: then what the pod has already, of another interface, stands.
+ * @param isImplied whether nobody asked for the routes: then what the pod has already, of another interface, stands. So it
+ *   does when that is of the same network, which asks for the same.
  * @returns the wiring that was applied: without such routes.
  */
 export async function wirePod(
@@ -138,16 +141,33 @@ export async function wirePod(
 ): Promise<Wiring> {
   const operation = `wire ${describeAttachment(attachment)}`;
   await writeZeros(run, descriptor, operation, quietSysctls(wiring, wiring.ifname, true));
-  let [left, lines] = [wiring, planPod(wiring)];
+  let [left, lines, isSecond] = [wiring, planPod(wiring), false];
   while (lines.length > 0) {
     const refused = await ipBatch(run, descriptor, operation, lines).then(() => undefined, refusedLine);
     if (!refused) return left;
-    const route = isImplied ? existingRoute(refused, left) : undefined;
+    lines = lines.slice(lines.indexOf(refused.line) + 1);
+    const beside = refused.answer.kind === 'exists' ? planBeside(wiring, refused.line) : undefined;
+    if (beside) {
+      [isSecond, lines] = [true, [...beside.routes, ...lines]];
+      await addRules(run, descriptor, operation, beside);
+      continue;
+    }
+    const route = isImplied || isSecond ? existingRoute(refused, left) : undefined;
     if (!route) throw refused;
     left = { ...left, routes: left.routes.filter(({ dst }) => dst !== route.dst) };
-    lines = lines.slice(lines.indexOf(refused.line) + 1);
   }
   return left;
+}
+
+/** `ip` takes rules of the family that it is told; one that is there already is of an interface that had the address. */
+async function addRules(run: Run, descriptor: number, operation: string, beside: Beside): Promise<void> {
+  const inFamily: Run = (command) =>
+    run({ ...command, args: [...command.args, `-${beside.family.version}`] });
+  for (const rule of beside.rules) {
+    await ipBatch(inFamily, descriptor, operation, [rule]).catch((error: unknown) => {
+      if (refusedLine(error).answer.kind !== 'exists') throw error;
+    });
+  }
 }
 
 function refusedLine(error: unknown): RefusedLine {

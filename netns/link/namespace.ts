@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { codes, Failure, reason } from '../../conf/failure.ts';
 
 const ownNamespace = '/proc/self/ns/net';
@@ -41,4 +41,32 @@ export function openNamespace(path: string): Namespace {
   } catch (error) {
     throw new Failure(codes.environment, `CNI_NETNS: open ${path}: ${reason(error)}`, { cause: error });
   }
+}
+
+/**
+ * The kind of an open namespace, `net`. Its link tells (namespaces(7)); that of one which is mounted is its path, and the
+ * mount tells (proc_pid_mountinfo(5), the root):
+ *
+ *     412 25 0:4 uts:[4026532281] /run/netns/x rw shared:9 - nsfs nsfs rw
+ */
+function kindOf(descriptor: number): string | undefined {
+  const link = readlinkSync(`/proc/self/fd/${descriptor}`);
+  const [, mount] = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8')) ?? [];
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const root = mounts.find((line) => line.startsWith(`${mount} `))?.split(' ')[3] ?? '';
+  return [link, root].map((text) => /^(\w+):\[\d+\]$/.exec(text)?.[1]).find(Boolean);
+}
+
+/** What a failure in a namespace is when that is no network namespace. Asked then alone: there are many mounts. */
+export function blamed({ path, descriptor }: Namespace, error: unknown): unknown {
+  if (!(error instanceof Failure) || !/Invalid argument/.test(error.message + error.details)) return error;
+  const kind = kindOf(descriptor);
+  if (!kind || kind === 'net') return error;
+  return new Failure(
+    codes.environment,
+    `CNI_NETNS: there is a namespace of kind ${kind}, not net, at ${path}`,
+    {
+      cause: error,
+    },
+  );
 }

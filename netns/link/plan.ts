@@ -1,8 +1,8 @@
 import type { Route } from '../../conf/configuration.ts';
-import { type Address, formatAddress, formatCidr } from '../../conf/family.ts';
+import { type Address, type Family, formatAddress, formatCidr } from '../../conf/family.ts';
 import { linkScope } from '../../conf/routes.ts';
 import type { Endpoint } from '../../ipam/allocate.ts';
-import { linkLocal, type PairNames } from './naming.ts';
+import { hostEndPrefix, linkLocal, type PairNames } from './naming.ts';
 
 /** Everything that wiring one attachment needs to know. */
 export interface Wiring {
@@ -123,6 +123,48 @@ export function addRoute(route: Route, link: string): string {
   return [`route add ${formatCidr(route.dst)}`, ...via, `dev ${link}`, ...attributes].join(' ');
 }
 
+function toGateway(gateway: Address, link: string): string {
+  return `route add ${host(gateway)} dev ${link}`;
+}
+
+/** A number that no other attachment of the pod has, beyond those of the kernel and of people. */
+function ownTable({ hostEnd }: PairNames): number {
+  return 0x10000000 + Number.parseInt(hostEnd.slice(hostEndPrefix.length).slice(0, 7), 16);
+}
+
+/** Lines for `ip -batch`. */
+export interface Beside {
+  readonly family: Family;
+  readonly routes: readonly string[];
+  readonly rules: readonly string[];
+}
+
+/**
+ * What comes in place of the route to a gateway that another interface of the pod leads to already, one of the same network.
+ * The route stands behind that one; and what has an address of this interface leaves by it, where its host end lets it
+ * pass. The rules stay behind when the interface goes, and then lead to an empty table, which the kernel passes over.
+ *
+ * @param refused the line for which there is such a route.
+ * @returns lines for `ip -batch`, and the rules, which come of one family at a time; undefined when the line is not about
+ *   a gateway.
+ */
+export function planBeside(wiring: Wiring, refused: string): Beside | undefined {
+  const { ifname, names, addresses } = wiring;
+  const gateway = gateways(wiring).find((each) => toGateway(each, ifname) === refused);
+  if (!gateway) return undefined;
+  const [to, table] = [host(gateway), ownTable(names)];
+  const own = addresses.filter((each) => formatAddress(each.gateway) === formatAddress(gateway));
+  return {
+    family: gateway.family,
+    routes: [
+      `route append ${to} dev ${ifname}`,
+      `route add ${to} dev ${ifname} table ${table}`,
+      `route add ${gateway.family.everywhere} via ${formatAddress(gateway)} dev ${ifname} table ${table}`,
+    ],
+    rules: own.map(({ address }) => `rule add from ${host(address)} lookup ${table}`),
+  };
+}
+
 /** Lines for `ip -batch` inside the pod's namespace. */
 export function planPod(wiring: Wiring): string[] {
   const { ifname, names } = wiring;
@@ -133,7 +175,7 @@ export function planPod(wiring: Wiring): string[] {
     ...linkLocalLines(wiring, names.podMac, 64, ifname),
     `link set dev ${ifname} up`,
     ...gateways(wiring).map((gateway) => addNeighbour(gateway, names.hostMac, ifname)),
-    ...gateways(wiring).map((gateway) => `route add ${host(gateway)} dev ${ifname}`),
+    ...gateways(wiring).map((gateway) => toGateway(gateway, ifname)),
     ...plannedRoutes(wiring).map((route) => addRoute(route, ifname)),
   ];
 }

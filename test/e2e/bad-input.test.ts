@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { execa } from 'execa';
 import { call, failed, type Invocation } from '../lab/cni.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
 import { kernelState, storeTraces } from '../lab/traces.ts';
@@ -19,6 +20,8 @@ interface Case {
   readonly invocation?: (lab: Lab, pod: Namespace) => Invocation;
   /** Breaks the host first. */
   readonly prepare?: (lab: Lab, pod: Namespace) => Promise<unknown>;
+  /** Undoes that. */
+  readonly restore?: (lab: Lab) => Promise<unknown>;
   readonly code: number;
   readonly msg: RegExp;
 }
@@ -101,8 +104,19 @@ const cases: Case[] = [
   {
     what: 'a namespace of another kind',
     invocation: () => ({ netns: '/proc/self/ns/mnt' }),
-    code: 102,
-    msg: /nsenter|Invalid/,
+    code: 4,
+    msg: /^CNI_NETNS: there is a namespace of kind mnt, not net, at \/proc\/self\/ns\/mnt$/,
+  },
+  {
+    what: 'a namespace of another kind, mounted',
+    prepare: async (lab) => {
+      await writeFile(join(lab.folder, 'uts'), '');
+      await execa('mount', ['--bind', '/proc/self/ns/uts', join(lab.folder, 'uts')]);
+    },
+    invocation: (lab) => ({ netns: join(lab.folder, 'uts') }),
+    restore: (lab) => execa('umount', [join(lab.folder, 'uts')]),
+    code: 4,
+    msg: /^CNI_NETNS: there is a namespace of kind uts, not net, at /,
   },
   {
     what: 'the plugin’s own namespace',
@@ -154,7 +168,7 @@ const cases: Case[] = [
   },
 ];
 
-for (const { what, input = {}, invocation, prepare, code, msg } of cases) {
+for (const { what, input = {}, invocation, prepare, restore, code, msg } of cases) {
   test.serial(`an error, and nothing left behind: ${what}`, async (t) => {
     await using lab = await openLab();
     const [node, pod] = [await lab.node(), await lab.pod()];
@@ -165,7 +179,9 @@ for (const { what, input = {}, invocation, prepare, code, msg } of cases) {
     const configuration = typeof input === 'string' ? input : { ...good, dataDir, ...input };
 
     const error = failed(
-      await call(node, 'ADD', configuration, { netns: pod.path, ...invocation?.(lab, pod) }),
+      await call(node, 'ADD', configuration, { netns: pod.path, ...invocation?.(lab, pod) }).finally(() =>
+        restore?.(lab),
+      ),
     );
 
     t.is(error.code, code, error.msg);

@@ -58,3 +58,46 @@ test.serial(
     t.deepEqual(await stateOf(first.pod), before);
   },
 );
+
+test.serial(
+  'two interfaces of a pod in one network live side by side: each answers, and goes alone',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    await lab.outside(node);
+    const first = await addPod(lab, node);
+    const before = [await stateOf(first.pod), await stateOf(node), await storeTraces(dataDirOf(lab))];
+    const more = { containerID: first.containerID, ifname: 'net1', netns: first.pod.path };
+    const { config } = first;
+    const { prevResult: _, ...plain } = config;
+    const prevResult = succeeded(await call(node, 'ADD', plain, more));
+    t.deepEqual(prevResult.routes, []);
+    const reach = async (targets: readonly string[]) => {
+      for (const target of targets)
+        for (const source of target.includes(':')
+          ? ['fd00:10:244:1::1', '2001:db8::10']
+          : ['10.244.1.1', '192.0.2.10'])
+          await node.run('ping', '-c', '1', '-W', '5', '-I', source, target);
+    };
+    await reach(['10.244.1.2', 'fd00:10:244:1::2', '10.244.1.3', 'fd00:10:244:1::3']);
+    t.is((await call(node, 'CHECK', { ...plain, prevResult }, more)).status, 0);
+    t.is((await call(node, 'CHECK', config, { netns: first.pod.path })).status, 0);
+    t.is((await call(node, 'DEL', { ...plain, prevResult }, more)).status, 0);
+    t.is((await call(node, 'CHECK', config, { netns: first.pod.path })).status, 0);
+    await reach(['10.244.1.2', 'fd00:10:244:1::2']);
+    t.deepEqual([await stateOf(first.pod), await stateOf(node), await storeTraces(dataDirOf(lab))], before);
+  },
+);
+
+test.serial('the first of two interfaces in one network goes, and the second stays', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const first = await addPod(lab, node);
+  const more = { containerID: first.containerID, ifname: 'net1', netns: first.pod.path };
+  const { prevResult: _, ...plain } = first.config;
+  const prevResult = succeeded(await call(node, 'ADD', plain, more));
+  t.is((await call(node, 'DEL', first.config, { netns: first.pod.path })).status, 0);
+  t.is((await call(node, 'CHECK', { ...plain, prevResult }, more)).status, 0);
+  for (const target of ['10.244.1.3', 'fd00:10:244:1::3'])
+    await node.run('ping', '-c', '1', '-W', '5', target);
+});
