@@ -9,6 +9,15 @@ const patience = 0.025;
 /** The kernel's limit of a length in bytes. */
 const longest = 2 ** 32 - 1;
 
+/**
+ * The burst in bits that runtimes write when nobody asked for one: containerd and CRI-O the largest number of 32 bits, older
+ * kubelets that of 31. It is cut to what the rate needs: so much time of it, and two segments as the kernel hands them down.
+ * Measured with one TCP connection from 1 Mbit/s to 5 Gbit/s: with less, slow links lose packets, and fast ones a
+ * twentieth of the rate; with more nothing is won.
+ */
+const unasked = [2 ** 32 - 1, 2 ** 31 - 1];
+const needed = { seconds: 0.025, bytes: 2 * 65536 };
+
 /** A limit as the kernel's token bucket filter has it (tc-tbf(8)). */
 export interface Bucket {
   /** In bytes per second. */
@@ -22,7 +31,10 @@ export interface Bucket {
 /** A burst that holds no packet would let none pass, ever: the least one holds a packet of the link's MTU, in bytes. */
 export function bucketOf(limit: Limit, mtu: number): Bucket {
   const rate = Math.floor(limit.rate / 8);
-  const burst = Math.max(Math.floor(limit.burst / 8), mtu + header);
+  const asked = unasked.includes(limit.burst)
+    ? Math.max(Math.ceil(rate * needed.seconds), needed.bytes)
+    : Math.floor(limit.burst / 8);
+  const burst = Math.min(Math.max(asked, mtu + header), longest);
   return { rate, burst, queue: Math.min(burst + Math.ceil(rate * patience), longest) };
 }
 

@@ -113,6 +113,26 @@ test.serial(
   },
 );
 
+/** Seconds of each transfer; and what one may bring beyond the rate: the burst, and what tcp measures of a busy machine. */
+const transfer = { seconds: 2, excess: 0.25 };
+
+for (const rate of [10e6, 100e6, 1e9]) {
+  test.serial(
+    `an unlimited burst lets no more pass than a rate of ${rate} from the first byte on`,
+    async (t) => {
+      await using lab = await openLab();
+      const node = await lab.node();
+      const more = limited({ egressRate: rate, egressBurst: 2 ** 32 - 1 });
+      const slow = await addPod(lab, node, more, 'slow');
+      const free = await addPod(lab, node, {}, 'free');
+      const got = await throughput(slow.pod, free.pod, podIPs(free.result)[0] ?? '', 0, transfer.seconds);
+      t.log(got);
+      t.true(got < rate * (1 + transfer.excess), `${got} of ${rate} bits per second`);
+      t.is((await call(node, 'CHECK', slow.config, { netns: slow.pod.path, containerID: 'slow' })).status, 0);
+    },
+  );
+}
+
 const largest = { ingressRate: 2 ** 64, ingressBurst: 8 * (2 ** 32 - 1) };
 
 test.serial('the largest numbers are the kernel’s', async (t) => {

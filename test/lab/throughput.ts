@@ -12,11 +12,17 @@ interface Report {
 const [warmUp, duration] = [1, 3];
 
 /** What one TCP connection brings to the far end, in bits per second, after the first second. */
-export async function throughput(from: Namespace, to: Namespace, address: string): Promise<number> {
+export async function throughput(
+  from: Namespace,
+  to: Namespace,
+  address: string,
+  omitted = warmUp,
+  seconds = duration,
+): Promise<number> {
   const options = { env: { PATH: systemPath }, stdin: 'ignore', reject: false } as const;
   const server = execa('ip', ['netns', 'exec', to.name, 'iperf3', '--server', '--one-off'], options);
   try {
-    const times = ['--omit', `${warmUp}`, '--time', `${duration}`];
+    const times = ['--omit', `${omitted}`, '--time', `${seconds}`];
     const command = ['--json', ...times, '--client', address];
     return await until(`iperf3 at ${address}`, async () => received(await from.run('iperf3', ...command)));
   } finally {

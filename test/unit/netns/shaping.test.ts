@@ -1,7 +1,7 @@
 import test from 'ava';
 import { Failure } from '../../../conf/failure.ts';
 import { parseRuntimeConfig } from '../../../conf/runtime.ts';
-import { planShaping, type Qdisc, shapingProblems } from '../../../netns/shaping/shaping.ts';
+import { bucketOf, planShaping, type Qdisc, shapingProblems } from '../../../netns/shaping/shaping.ts';
 
 const limit = { rate: 20_000_000, burst: 1_000_000 };
 
@@ -16,6 +16,24 @@ test('a burst holds at least one packet of the link', (t) => {
     'qdisc add dev eth0 root tbf rate 8bit burst 9014b limit 9015b',
   ]);
 });
+
+for (const [rate, burst] of [
+  [1e6, 131_072],
+  [10e6, 131_072],
+  [100e6, 312_500],
+  [1e9, 3_125_000],
+  [2 ** 64, 2 ** 32 - 1],
+] as const) {
+  test(`a burst that no one asked for is cut to what a rate of ${rate} needs`, (t) => {
+    for (const none of [2 ** 32 - 1, 2 ** 31 - 1]) {
+      const limited = { rate, burst: none };
+      t.is(bucketOf(limited, 1500).burst, burst);
+      const made = shaper(Math.floor(rate / 8), burst);
+      t.deepEqual(shapingProblems(limited, 'eth0', 1500, made), []);
+    }
+    t.true(bucketOf({ rate, burst: 2 ** 32 - 9 }, 1500).burst > 5e8, 'what is asked for stays');
+  });
+}
 
 test('the kernel’s largest numbers are written out', (t) => {
   t.deepEqual(planShaping({ rate: 2 ** 64, burst: 8 * (2 ** 32 - 1) }, 'eth0', 1500), [
@@ -55,7 +73,7 @@ for (const [what, qdiscs, expected] of judgements) {
 }
 
 test('a burst that takes longer than tc can tell is not held against the kernel', (t) => {
-  const most = { rate: 10_000_000, burst: 2 ** 32 - 1 };
+  const most = { rate: 10_000_000, burst: 2 ** 32 - 9 };
   t.deepEqual(shapingProblems(most, 'eth0', 1500, shaper(1_250_000, 193_273_526)), []);
 });
 
