@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { check } from './check.ts';
+import { codes, Failure } from './failure.ts';
 import type { Address, Cidr } from './family.ts';
 import { rejectUnreachable } from './routes.ts';
 import * as rules from './rules.ts';
@@ -40,6 +41,10 @@ const addressing = {
     }),
   ),
   ranges: z.optional(rules.rangeSets),
+  // host-local's short form of a first set with one range; the gateway is below.
+  subnet: z.optional(rules.cidr),
+  rangeStart: z.optional(rules.address),
+  rangeEnd: z.optional(rules.address),
   exclude: z._default(rules.listOf(rules.cidrOrAddress, 'addresses and CIDRs'), []),
   notReadyWhenFull: z._default(rules.flag, false),
   gateway: z.optional(rules.address),
@@ -80,6 +85,19 @@ export type Masquerade = z.output<typeof rules.masquerade>;
 export type Dns = z.output<typeof rules.dns>;
 export type { Address, Cidr };
 
+/** The first set of ranges may stand at the top, as in host-local. @throws {Failure} code 7 for half of one. */
+function withShortForm<T extends ShortForm>(input: T): T {
+  const { subnet, rangeStart, rangeEnd, gateway, ranges = [] } = input;
+  if (subnet) return { ...input, ranges: [[{ subnet, rangeStart, rangeEnd, gateway }], ...ranges] };
+  if (!rangeStart && !rangeEnd) return input;
+  throw new Failure(
+    codes.configuration,
+    'invalid network configuration: rangeStart and rangeEnd need the subnet that they are in, beside them',
+  );
+}
+
+type ShortForm = Pick<Addressing, 'subnet' | 'rangeStart' | 'rangeEnd' | 'gateway' | 'ranges'>;
+
 /** The keys at a place of a configuration whose topmost keys are those of `top`. */
 function knownKeys(top: { readonly shape: object }, path: readonly PropertyKey[]): string[] {
   if (path.length === 0) return Object.keys(top.shape);
@@ -107,7 +125,7 @@ export function parseConfiguration(input: Readonly<Record<string, unknown>>): Co
   const configuration = check(schema, withoutReserved(input), '', (path) => knownKeys(schema, path));
   // What the gateways are, the pools say, or a delegate that was not asked yet.
   rejectUnreachable(configuration.routes ?? [], []);
-  return configuration;
+  return withShortForm(configuration);
 }
 
 /**
@@ -120,7 +138,7 @@ export function parseIpamConfiguration(
 ): Addressing & { name: string } {
   const { name: network } = check(z.object({ name }), input);
   const own = check(ipamSchema, input['ipam'], 'ipam', (path) => knownKeys(ipamSchema, path));
-  return { ...own, name: network };
+  return { ...withShortForm(own), name: network };
 }
 
 /**

@@ -159,6 +159,22 @@ function namedOrder(subnets: readonly Cidr[]): Family[] {
   return [...new Set(subnets.map((subnet) => subnet.family))];
 }
 
+/**
+ * In host-local each set is for one address of a pod. A pod has one address of each family, so that a second set of a family
+ * would go without a word; nor can one address be of both families.
+ */
+function rejectSets(sets: RangeSets): void {
+  sets.forEach((set, index) => {
+    const [family, other] = namedOrder(set.map(({ subnet }) => subnet));
+    if (other) throw invalid(`ranges[${index}] has both families: give each a set of its own`);
+    const before = sets.findIndex(([range]) => range?.subnet.family === family);
+    if (family && before < index)
+      throw invalid(
+        `ranges[${index}] is a second set of ${family.name}, and a pod gets one address of it: join it to ranges[${before}]`,
+      );
+  });
+}
+
 /** Each range is held against what is excluded and against all gateways: a node has a few. */
 const mostRanges = 1000;
 
@@ -170,11 +186,12 @@ function rejectTooMany(list: readonly unknown[], what: string): void {
  * One pool for each family that has a range, in the order of the configuration. Nothing is enumerated: a /64
  * costs what a /24 costs.
  *
- * @throws {Failure} code 7 for overlapping, empty or too many ranges, for such as no pod can have addresses of, and for
+ * @throws {Failure} code 7 for a set of both families, a second set of one, overlapping, empty or too many ranges, for such as no pod can have addresses of, and for
  *   bounds outside their subnet.
  */
 export function poolsOf(input: PoolInput): Pool[] {
   const ofPodCIDRs = input.podCIDRs.map((subnet) => ({ subnet }));
+  rejectSets(input.ranges ?? []);
   const configured: readonly ConfiguredRange[] = input.ranges?.length ? input.ranges.flat() : ofPodCIDRs;
   rejectTooMany(configured, 'ranges');
   rejectTooMany(input.exclude, 'entries in exclude');

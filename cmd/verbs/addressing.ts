@@ -1,6 +1,6 @@
-import type { Addressing, Configuration, Route } from '../../conf/configuration.ts';
+import type { Addressing, Configuration, RangeSets, Route } from '../../conf/configuration.ts';
 import { codes, Failure, reason } from '../../conf/failure.ts';
-import { parseAddress, parseInterfaceAddress } from '../../conf/family.ts';
+import { type Family, families, parseAddress, parseInterfaceAddress } from '../../conf/family.ts';
 import { rejectUnreachable } from '../../conf/routes.ts';
 import {
   parseRequestedArgs,
@@ -24,10 +24,22 @@ import { settleInheritance } from './unprotect.ts';
 /** The gateway of an address whose delegate named none: any will do, for its MAC address is told to the pod. */
 const gatewayOfLastResort = { IPv4: '169.254.1.1', IPv6: 'fe80::1' } as const;
 
-/** The pools of a request: those of the `ipRanges` capability stand over those of the file. */
+/**
+ * The pools of a request: what the `ipRanges` capability has of a family stands over what the file has of it. host-local
+ * puts the capability's sets before the file's, and gives an address of each; ours are one of each family.
+ */
 export function requestedPools(configuration: Addressing, runtimeConfig: RuntimeConfig): Pool[] {
-  const ranges = runtimeConfig.ipRanges?.length ? runtimeConfig.ipRanges : configuration.ranges;
-  return poolsOf({ ...configuration, ranges });
+  const { ipRanges = [] } = runtimeConfig;
+  if (ipRanges.length === 0) return poolsOf(configuration);
+  const asked = new Set(ipRanges.flat().map(({ subnet }) => subnet.family));
+  const others = configuredSets(configuration).filter(([range]) => range && !asked.has(range.subnet.family));
+  return poolsOf({ ...configuration, ranges: [...ipRanges, ...others] });
+}
+
+function configuredSets({ ranges, podCIDRs }: Addressing): RangeSets {
+  if (ranges?.length) return ranges;
+  const ofFamily = (family: Family) => podCIDRs.filter((subnet) => subnet.family === family);
+  return families.map((family) => ofFamily(family).map((subnet) => ({ subnet })));
 }
 
 /** What a call asks for, in any of its places: each thing by the capability, else by `args.cni`, else by CNI_ARGS. */

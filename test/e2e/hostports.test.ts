@@ -127,8 +127,8 @@ for (const [what, config, message] of [
   ],
   [
     'a port that is asked for twice',
-    withPorts(...mapped(8080), ...mapped(8080, '::').slice(1)),
-    /host port \*:8080\/udp \(IPv6\) is asked for twice/,
+    withPorts(...mapped(8080), ...mapped(8080, '::').map((mapping) => ({ ...mapping, containerPort: 9 }))),
+    /host port \*:8080\/tcp \(IPv6\) is asked for twice, to \d+ and to 9$/,
   ],
   ['a port that is none', withPorts(...mapped(65536)), /portMappings\[0\]\.hostPort must be a port/],
 ] as const) {

@@ -227,6 +227,21 @@ function text(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
 }
 
+test('host-local’s short form is the first set of ranges', (t) => {
+  const short = { subnet: '10.0.0.0/24', rangeStart: '10.0.0.9', rangeEnd: '10.0.0.20', gateway: '10.0.0.1' };
+  const rest = [[{ subnet: 'fd00::/64' }]];
+  const read = (input: Input) => [
+    JSON.stringify(parseConfiguration({ name: 'pods', ...input }).ranges, text),
+    JSON.stringify(
+      parseIpamConfiguration({ name: 'pods', ipam: { type: 'dualstack-ipam', ...input } }).ranges,
+      text,
+    ),
+  ];
+  t.deepEqual(read({ ...short, ranges: rest }), read({ ranges: [[short], ...rest] }));
+  for (const key of ['rangeStart', 'rangeEnd'])
+    t.throws(() => read({ [key]: '10.0.0.9' }), { message: /rangeStart and rangeEnd need the subnet/ });
+});
+
 test('equal entries say what one says, however they are written', (t) => {
   for (const [key, twice, once] of [
     [

@@ -126,13 +126,25 @@ const refused: [string, Written, string][] = [
     { podCIDRs: ['10.0.0.0/30', '10.0.1.0/30'], exclude: ['10.0.0.0/23'] },
     '10.0.0.0/30, 10.0.1.0/30 is too small: no address is left for a pod',
   ],
+  [
+    'two sets of a family',
+    { ranges: [[{ subnet: '10.0.0.0/24' }], [{ subnet: 'fd00::/64' }], [{ subnet: '10.0.1.0/24' }]] },
+    'ranges[2] is a second set of IPv4, and a pod gets one address of it: join it to ranges[0]',
+  ],
+  [
+    'a set of both families',
+    { ranges: [[{ subnet: '10.0.0.0/24' }, { subnet: 'fd00::/64' }]] },
+    'ranges[0] has both families: give each a set of its own',
+  ],
   ['one in the other', { podCIDRs: ['10.0.1.0/24', '10.0.0.0/16'] }, '10.0.0.0/16 and 10.0.1.0/24 overlap'],
   [
     'ranges that share an address',
     {
       ranges: [
-        [{ subnet: '10.0.0.0/24', rangeEnd: '10.0.0.9' }],
-        [{ subnet: '10.0.0.0/24', rangeStart: '10.0.0.9' }],
+        [
+          { subnet: '10.0.0.0/24', rangeEnd: '10.0.0.9' },
+          { subnet: '10.0.0.0/24', rangeStart: '10.0.0.9' },
+        ],
       ],
     },
     '10.0.0.0/24 and 10.0.0.0/24 overlap',
