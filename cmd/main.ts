@@ -1,5 +1,7 @@
 import { basename } from 'node:path';
+import { defaultNodeState, NodeRegistry } from '../ipam/store/registry.ts';
 import { run } from '../netns/process/exec.ts';
+import { portPatience } from './cni/call.ts';
 import { answer, type Face, type Invocation } from './cni/protocol.ts';
 import { supportedVersions } from './cni/version.ts';
 import { readStandardInput, write } from './entry/streams.ts';
@@ -57,6 +59,8 @@ export async function main(): Promise<void> {
     environment: process.env,
     readInput: readStandardInput,
     run,
+    registry: new NodeRegistry(defaultNodeState),
+    portPatience,
     warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
   };
   const { output, status: exitStatus } = await (isIpam()

@@ -68,6 +68,8 @@ const schema = z.strictObject({
   ipMasq: z._default(rules.masquerade, 'auto'),
   clusterCIDRs: z._default(rules.listOf(rules.cidr, 'CIDRs'), []),
   nonMasqueradeCIDRs: z._default(rules.listOf(rules.cidrOrAddress, 'addresses and CIDRs'), []),
+  masqLinkLocal: z._default(rules.flag, true),
+  masqLinkLocalIPv6: z._default(rules.flag, false),
   spoofCheck: z._default(rules.flag, true),
   sysctls: z._default(rules.flag, true),
   logFile: z.optional(rules.absolutePath),

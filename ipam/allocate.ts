@@ -60,7 +60,7 @@ class Taker {
   }
 
   /**
-   * The address that the runtime asked for, also from one that is provably dead: the same pod that starts anew, maybe.
+   * The address that the runtime asked for.
    *
    * @throws {Failure} code 7 outside the pool, code 101 when somebody has it.
    */
@@ -72,7 +72,7 @@ class Taker {
         `${text} was asked for, and ${describePool(this.#pool)} does not hand it out`,
       );
     }
-    const taken = this.#try(requested.value) ?? this.#afterReclaim(() => this.#try(requested.value));
+    const taken = this.#try(requested.value);
     if (taken) return taken;
     throw new Failure(
       codes.inUse,
@@ -90,16 +90,8 @@ class Taker {
     return undefined;
   }
 
-  /** The next free address, if need be after what is provably dead was given back. */
+  /** The next free address. */
   next(): LeasedAddress | undefined {
-    return this.#nextFree() ?? this.#afterReclaim(() => this.#nextFree());
-  }
-
-  #afterReclaim(take: () => LeasedAddress | undefined): LeasedAddress | undefined {
-    return this.#store.reclaim(this.#attachment) ? take() : undefined;
-  }
-
-  #nextFree(): LeasedAddress | undefined {
     const last = this.#store.lastGiven(this.#pool.position);
     let known: ReadonlySet<string> | undefined;
     let tried = 0;
@@ -147,12 +139,11 @@ function rejectMisplaced(requested: readonly Address[], preference: Preference):
 
 /**
  * Gives an attachment one address of each preferred pool. A second family first tries the host number that the
- * first one got (10.244.1.7, fd00:10:244:1::7). A pool that is exhausted first reclaims the provably dead.
+ * first one got (10.244.1.7, fd00:10:244:1::7).
  *
  * @param requested addresses that the runtime asks for, one of a family at most.
  * @throws {Failure} code 100 when a pool has none left; a lenient preference warns instead while another family
- *   has an address. Code 7 or 101 for a requested address that cannot be had. What was taken by then is the
- *   caller's to release, with all else that it undoes.
+ *   has an address. Code 7 or 101 for a requested address that cannot be had. Then nothing stays taken.
  */
 export function allocate(
   preference: Preference,
@@ -162,6 +153,22 @@ export function allocate(
 ): Lease {
   rejectMisplaced(requested, preference);
   const given = new Map<Pool, LeasedAddress>();
+  try {
+    return take(preference, store, attachment, requested, given);
+  } catch (error) {
+    for (const { address } of given.values()) store.giveBack(attachment, formatAddress(address));
+    throw error;
+  }
+}
+
+/** @param given what was taken so far, also when this throws. */
+function take(
+  preference: Preference,
+  store: LeaseStore,
+  attachment: Attachment,
+  requested: readonly Address[],
+  given: Map<Pool, LeasedAddress>,
+): Lease {
   const failures: Failure[] = [];
   let number: bigint | undefined;
   for (const pool of [...preference.pools].sort((a, b) => a.family.bits - b.family.bits)) {

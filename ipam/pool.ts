@@ -13,6 +13,7 @@ import {
   lastOf,
   overlap,
 } from '../conf/family.ts';
+import { subtract } from '../conf/interval.ts';
 import { canBeGateway, rejectUnreachable } from '../conf/routes.ts';
 
 /** Addresses that may all be handed out. */
@@ -105,20 +106,6 @@ function toRange(range: ConfiguredRange, input: PoolInput): Range {
     throw invalid(`gateway ${formatAddress(range.gateway)} is not of the family of ${formatCidr(subnet)}`);
   }
   return { subnet, first, last, gateway: gatewayOf(subnet, range.gateway, input) };
-}
-
-/** What is left of an interval when others are taken out of it. */
-function subtract(interval: Interval, taken: readonly Interval[]): Interval[] {
-  return taken.reduce<Interval[]>(
-    (left, out) =>
-      left.flatMap((piece) => {
-        if (out.last < piece.first || out.first > piece.last) return [piece];
-        const below = { first: piece.first, last: out.first - 1n };
-        const above = { first: out.last + 1n, last: piece.last };
-        return [below, above].filter(({ first, last }) => first <= last);
-      }),
-    [interval],
-  );
 }
 
 function toSpans(range: Range, ranges: readonly Range[], excluded: readonly Cidr[]): Span[] {

@@ -2,14 +2,22 @@ import type { Configuration, Locator } from '../../conf/configuration.ts';
 import { parseRuntimeConfig, type RuntimeConfig } from '../../conf/runtime.ts';
 import { readBootID } from '../../ipam/store/boot.ts';
 import { DiskStore } from '../../ipam/store/disk.ts';
+import type { NodeRegistry } from '../../ipam/store/registry.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { isProvablyDead } from '../../netns/link/liveness.ts';
 import type { Run } from '../../netns/process/exec.ts';
 import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
 
+/** In milliseconds: a pod that is on its way out had its DEL within some seconds, of kubelet's in all roll-outs seen. */
+export const portPatience = 5000;
+
 /** The way to the outside that a verb gets. */
 export interface Host {
   readonly run: Run;
+  /** What the node keeps that is not one network's. */
+  readonly registry: NodeRegistry;
+  /** How long an ADD waits for a host port that another pod has yet, in milliseconds. */
+  readonly portPatience: number;
   /** Tells the operator, on standard error, what did not fail the call. */
   warn(sentence: string): void;
 }
@@ -19,6 +27,8 @@ export type Input = Readonly<Record<string, unknown>>;
 
 /** How a face of the executable reads its network configuration. */
 export interface Reader<C> {
+  /** Whether it makes links for attachments, or lends them addresses alone. */
+  readonly wires: boolean;
   /** @throws {Failure} code 7. */
   parse(input: Input): C;
   /** What finds the leases, whatever has become of the rest. @throws {Failure} code 7. */
@@ -51,6 +61,8 @@ export class Call<C = Configuration> implements Host {
   readonly input: Input;
   readonly run: Run;
   readonly warn: Host['warn'];
+  readonly registry: NodeRegistry;
+  readonly portPatience: number;
   readonly #reader: Reader<C>;
   readonly #attachment = once(() => attachmentOf(this.environment));
   readonly #args = once(() => argumentsOf(this.environment));
@@ -66,11 +78,18 @@ export class Call<C = Configuration> implements Host {
     this.input = request.input;
     this.run = host.run;
     this.warn = host.warn;
+    this.registry = host.registry;
+    this.portPatience = host.portPatience;
   }
 
   /** The container and its interface. @throws {Failure} code 4. */
   get attachment(): Attachment {
     return this.#attachment();
+  }
+
+  /** Whether this face of the executable makes links for attachments. */
+  get wires(): boolean {
+    return this.#reader.wires;
   }
 
   /** CNI_ARGS. @throws {Failure} code 4. */
@@ -103,14 +122,21 @@ export class Call<C = Configuration> implements Host {
     return this.#store();
   }
 
-  /** The same call with another way to the outside. */
-  through(host: Host): Call<C> {
-    return new Call(this.#reader, this, host);
+  /** The same call with another way to start programs. */
+  through(run: Run): Call<C> {
+    const { warn, registry, portPatience } = this;
+    return new Call(this.#reader, this, { run, warn, registry, portPatience });
   }
 
   /** The same call for another attachment of the network: GC removes those of others. */
   about({ containerID, ifname }: Attachment): Call<C> {
-    const environment = { ...this.environment, CNI_CONTAINERID: containerID, CNI_IFNAME: ifname };
+    const environment = {
+      ...this.environment,
+      CNI_CONTAINERID: containerID,
+      CNI_IFNAME: ifname,
+      CNI_NETNS: '',
+      CNI_ARGS: '',
+    };
     return new Call(this.#reader, { ...this, environment }, this);
   }
 }

@@ -54,7 +54,11 @@ function delegateFailure(type: string, verb: string, error: CommandError): Failu
  * @returns what it wrote: a result for ADD, undefined when nothing.
  * @throws {Failure} with the code and the words of the plugin; 7 when it is not there; 11 past the deadline.
  */
-export async function delegate(type: string, verb: string, call: Call): Promise<unknown> {
+export async function delegate(
+  type: string,
+  verb: string,
+  call: Pick<Call, 'environment' | 'input' | 'run'>,
+): Promise<unknown> {
   const command = {
     program: findDelegate(type, call.environment),
     args: [],

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NodeRegistry } from '../../ipam/store/registry.ts';
 import { type Command, run } from '../../netns/process/exec.ts';
+import { portPatience } from '../cni/call.ts';
 import { type Answer, answer, type Face, type VerbName } from '../cni/protocol.ts';
 import { readStandardInput } from './streams.ts';
 
@@ -40,7 +42,13 @@ async function live(face: Face, dataDir: string, podCIDRs: readonly string[]): P
   const network = { cniVersion: '1.0.0', name: 'rehearsal', type: 'dualstack', podCIDRs, dataDir };
   const call = (verb: VerbName, prevResult?: unknown) => {
     const readInput = () => readStandardInput() + JSON.stringify({ ...network, prevResult });
-    return answer(verb, face, { run: startHarmless, warn: () => {}, environment, readInput });
+    const host = {
+      run: startHarmless,
+      warn: () => {},
+      registry: new NodeRegistry(`${dataDir}/node`),
+      portPatience,
+    };
+    return answer(verb, face, { ...host, environment, readInput });
   };
   const added = await call('ADD');
   await call('CHECK', JSON.parse(added.output));

@@ -102,7 +102,7 @@ export async function callAndLog(
     write(call, { ...about, ...outcome, ms });
   };
   try {
-    const result = await verb(call.through({ run: timed(call.run, steps), warn: call.warn }));
+    const result = await verb(call.through(timed(call.run, steps)));
     finish({ outcome: 'ok', addresses: result ? givenAddresses(result) : held });
     return result;
   } catch (error) {

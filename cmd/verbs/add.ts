@@ -1,20 +1,32 @@
 import type { Configuration, Dns, Route } from '../../conf/configuration.ts';
-import { codes, Failure } from '../../conf/failure.ts';
+import { codes, Failure, reason } from '../../conf/failure.ts';
 import { cidrs, type Family, formatAddress, formatCidr } from '../../conf/family.ts';
 import { isUnset } from '../../conf/unset.ts';
 import type { Lease } from '../../ipam/allocate.ts';
+import { describeAttachment } from '../../ipam/attachment.ts';
+import type { Footprint } from '../../netns/firewall/footprint.ts';
 import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../../netns/host/host.ts';
-import { removePair, wireHost, wirePod } from '../../netns/link/apply.ts';
-import { blamed, isOwnNamespace, openNamespace } from '../../netns/link/namespace.ts';
-import type { PairNames } from '../../netns/link/naming.ts';
+import { type WiringProgress, type WiringRequest, wireHost, wirePod } from '../../netns/link/apply.ts';
+import { linkExists } from '../../netns/link/liveness.ts';
+import { blamed, isOwnNamespace, type Namespace, openNamespace } from '../../netns/link/namespace.ts';
+import { candidateNames, type PairNames } from '../../netns/link/naming.ts';
 import { plannedRoutes, type Wiring } from '../../netns/link/plan.ts';
 import { shape } from '../../netns/shaping/tc.ts';
 import type { Call, Host, Verb } from '../cni/call.ts';
 import type { Environment } from '../cni/environment.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from '../cni/result.ts';
-import { type DelegatedLease, lease, leaseFromDelegate, requestOf } from './addressing.ts';
-import { protectionOf, wireProtected } from './protect.ts';
-import { Undo } from './undo.ts';
+import {
+  type DelegatedLease,
+  type LeaseProgress,
+  lease,
+  leaseFromDelegate,
+  requestOf,
+} from './addressing.ts';
+import { removalOf } from './del.ts';
+import { footprintOf, installFirewall, protectionOf } from './firewall.ts';
+import { openLoopback } from './loopback-guard.ts';
+import { removeOutdated, removeWhole } from './removal.ts';
+import { together } from './together.ts';
 
 export function linkMtu(configured: number | undefined, families: readonly Family[]): number {
   const mtu = configured ?? uplinkMtu();
@@ -61,10 +73,6 @@ function resultOf(wiring: Wiring, sandbox: string, dns: Dns): Result {
   };
 }
 
-function withMac(names: PairNames, mac: string | undefined): PairNames {
-  return mac === undefined ? names : { ...names, podMac: mac };
-}
-
 function rejectOwnNamespace(environment: Environment, path: string): void {
   const isOverridden = /^(?:1|true)$/i.test(environment['CNI_NETNS_OVERRIDE'] ?? '');
   if (isOverridden || !isOwnNamespace(path)) return;
@@ -76,9 +84,9 @@ function forward(families: readonly Family[], host: Host): void {
 }
 
 /** Where the addresses come from: a delegate when the configuration names one, else the built-in pools. */
-function obtainLease(call: Call, undo: Undo): Lease | Promise<DelegatedLease> {
+function address(call: Call, progress: Progress): Promise<Lease | DelegatedLease> {
   const type = call.configuration.ipam?.type;
-  return type === undefined ? lease(call, undo) : leaseFromDelegate(type, call, undo);
+  return type === undefined ? lease(call, progress) : leaseFromDelegate(type, call, progress);
 }
 
 /** What a pod is to route, and whether nobody asked for it. */
@@ -121,61 +129,119 @@ function confirm({ store, attachment }: Call, obtained: Lease | DelegatedLease):
   );
 }
 
-/** Reserves, wires and reports; what was done by the time of an error is on the undo stack. */
-async function attach(call: Call, undo: Undo): Promise<Result> {
-  const { attachment, netns, configuration, runtimeConfig, run } = call;
-  const alias = aliasOf(call.args);
-  const { mac } = requestOf(call);
-  rejectOwnNamespace(call.environment, netns);
-  const namespace = openNamespace(netns);
-  undo.push('close the namespace', namespace.close);
+/** What an ADD did by the time of an error. */
+interface Progress extends LeaseProgress, WiringProgress {
+  readonly footprints: Footprint[];
+}
 
-  const obtained = await obtainLease(call, undo);
-  for (const warning of obtained.warnings) call.warn(warning);
+/** What is wired, and protected, for a lease. */
+function wiringRequest(
+  call: Call,
+  obtained: Lease | DelegatedLease,
+  routes: readonly Route[],
+): WiringRequest {
   const { addresses } = obtained;
-  const families = addresses.map(({ address }) => address.family);
-  const mtu = linkMtu(configuration.mtu, families);
-  if (configuration.sysctls) forward(families, call);
-
-  const { routes, isImplied } = routesOf(configuration, obtained);
-  const { ifname } = attachment;
-  const plan = (names: PairNames): Wiring => ({
-    names: withMac(names, mac),
-    ifname,
+  const mtu = linkMtu(
+    call.configuration.mtu,
+    addresses.map(({ address }) => address.family),
+  );
+  return {
+    ifname: call.attachment.ifname,
     mtu,
     ipv6: runsIPv6(mtu),
-    alias,
+    alias: aliasOf(call.args),
+    podMac: requestOf(call).mac,
     addresses,
     routes,
-  });
-  const protection = protectionOf(call, obtained);
-  const wire = async (): Promise<Wiring> => {
-    const wiring = await wireHost(run, attachment, namespace.descriptor, plan, () =>
-      undo.push('remove the link', () => removePair(run, attachment)),
-    );
-    return wirePod(run, attachment, namespace.descriptor, wiring, isImplied);
   };
-  const wiring = await wireProtected(wire, plan, protection, call, undo).catch((error: unknown) => {
-    throw blamed(namespace, error);
-  });
-  for (const sentence of leftOut(routes, wiring)) call.warn(sentence);
-  const shaped = { hostEnd: wiring.names.hostEnd, mtu };
+}
+
+/**
+ * Puts the attachment into the firewall while it is wired, under the names that it will most probably have.
+ *
+ * @throws {Failure} as `wireHost`, `wirePod` and `installFirewall`.
+ */
+async function wireAndProtect(
+  call: Call,
+  descriptor: number,
+  chosen: ChosenRoutes,
+  obtained: Lease | DelegatedLease,
+  progress: Progress,
+): Promise<Wiring> {
+  const { attachment, run, configuration } = call;
+  const request = wiringRequest(call, obtained, chosen.routes);
+  const protection = protectionOf(call, obtained.addresses);
+  const protect = async (names: PairNames) => {
+    const footprint = footprintOf(names, protection);
+    progress.footprints.push(footprint);
+    await installFirewall(footprint, call);
+  };
+  const wire = async () => {
+    const wiring = await wireHost(run, attachment, descriptor, request, progress);
+    return wirePod(run, attachment, descriptor, wiring, chosen.isImplied);
+  };
+  const likely = candidateNames(attachment, request.podMac).find(({ hostEnd }) => !linkExists(hostEnd));
+  const wiring = await together(wire(), likely ? protect(likely) : Promise.resolve());
+  if (wiring.names.hostEnd !== likely?.hostEnd) await protect(wiring.names);
+  if (configuration.sysctls) await openLoopback(run, wiring.names.hostEnd, protection.ports, call.warn);
+  return wiring;
+}
+
+/** Address, wire and protect, shape, confirm. */
+async function attach(call: Call, namespace: Namespace, progress: Progress): Promise<Result> {
+  const { attachment, configuration, runtimeConfig, run } = call;
+  const obtained = await address(call, progress);
+  for (const warning of obtained.warnings) call.warn(warning);
+  if (configuration.sysctls) {
+    forward(
+      obtained.addresses.map(({ address }) => address.family),
+      call,
+    );
+  }
+  const chosen = routesOf(configuration, obtained);
+  const wiring = await wireAndProtect(call, namespace.descriptor, chosen, obtained, progress).catch(
+    (error: unknown) => {
+      throw blamed(namespace, error);
+    },
+  );
+  for (const sentence of leftOut(chosen.routes, wiring)) call.warn(sentence);
+  const shaped = { hostEnd: wiring.names.hostEnd, mtu: wiring.mtu };
   await shape(run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
   confirm(call, obtained);
-  return resultOf(wiring, netns, dnsOf(call, obtained));
+  return resultOf(wiring, call.netns, dnsOf(call, obtained));
+}
+
+/**
+ * Undoes what this ADD did, by the removal that a DEL is. A newer ADD of the same attachment may have begun by now, since
+ * runtimes reuse container IDs: then all but outdated elements is that one's.
+ */
+async function undo(call: Call, { hasBegun, hasPair, footprints }: Progress): Promise<void> {
+  if (!hasBegun) return;
+  const { store, attachment } = call;
+  const removal = removalOf(call, hasPair, footprints);
+  try {
+    await store.alone('undo', attachment, () =>
+      (store.ownerOf(attachment) === 'other' ? removeOutdated : removeWhole)(removal, call),
+    );
+  } catch (error) {
+    call.warn(`could not undo the ADD of ${describeAttachment(attachment)}: ${reason(error)}`);
+  }
 }
 
 /** ADD (CNI 1.1.0, "ADD: Add container to network, or apply modifications"). */
 export const add: Verb = async (call) => {
-  const undo = new Undo();
+  const progress: Progress = { hasBegun: false, hasPair: false, footprints: [] };
+  rejectOwnNamespace(call.environment, call.netns);
+  const earlier = call.input['prevResult'];
+  const namespace = openNamespace(call.netns);
   try {
-    const earlier = call.input['prevResult'];
-    const added = await attach(call, undo);
-    const result = !isUnset(earlier) ? extendResult(decodeResult(earlier), added) : added;
+    const added = await attach(call, namespace, progress);
+    const result = isUnset(earlier) ? added : extendResult(decodeResult(earlier), added);
     return encodeResult(result, call.version);
   } catch (error) {
-    const problem = await undo.run();
-    if (problem) call.warn(problem);
+    await undo(call, progress);
     throw error;
+  } finally {
+    namespace.close();
   }
 };

@@ -15,11 +15,13 @@ import { type Pool, poolsOf } from '../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../ipam/preference.ts';
 import { requireFamily, unsupported } from '../../netns/host/host.ts';
 import { ownPairs } from '../../netns/link/apply.ts';
+import { identityOf } from '../../netns/link/namespace.ts';
 import type { Call } from '../cni/call.ts';
 import { delegate, findDelegate } from '../cni/delegate.ts';
 import { decodeResult, type Result } from '../cni/result.ts';
-import type { Undo } from './undo.ts';
-import { settleInheritance } from './unprotect.ts';
+import { makingRoom } from './bury.ts';
+import { detach } from './del.ts';
+import { avoidingUnknown } from './unknown-pods.ts';
 
 /** The gateway of an address whose delegate named none: any will do, for its MAC address is told to the pod. */
 const gatewayOfLastResort = { IPv4: '169.254.1.1', IPv6: 'fe80::1' } as const;
@@ -68,22 +70,45 @@ function supported(preference: Preference): Preference {
   };
 }
 
+/** What an ADD did by the time of an error, as far as it concerns leases. */
+export interface LeaseProgress {
+  /** Whether the attachment's entry in the store is, or was, this call's. */
+  hasBegun: boolean;
+}
+
 /**
- * Takes a lease from the built-in pools.
+ * Begins the attachment in the store. What a killed ADD of the same left is removed first.
  *
- * @throws {Failure} as `allocate` and `DiskStore.begin`; what was taken is on the undo stack.
+ * @throws {Failure} as `DiskStore.begin`.
  */
-export function lease(call: Call<Addressing>, undo: Undo): Lease {
+async function begin<C>(call: Call<C>, progress: LeaseProgress): Promise<void> {
+  const { store, attachment, netns, registry, locator } = call;
+  if (store.isAbandoned(attachment)) await detach(call);
+  store.begin(attachment, netns, call.wires ? undefined : identityOf(netns));
+  progress.hasBegun = true;
+  registry.note(locator.dataDir);
+}
+
+/**
+ * Takes a lease from the built-in pools. When they are exhausted, what is left of dead attachments is removed first.
+ *
+ * @throws {Failure} as `allocate` and `DiskStore.begin`.
+ */
+export async function lease(call: Call<Addressing>, progress: LeaseProgress): Promise<Lease> {
   const { configuration, runtimeConfig, attachment, store } = call;
   const pools = requestedPools(configuration, runtimeConfig);
   const preference = supported(preferenceOf(configuration, pools));
   const requested = requestOf(call).ips;
-  store.begin(attachment, call.netns);
-  undo.push('release the lease', async () => {
-    await settleInheritance(store, attachment, call);
-    store.release(attachment);
+  await begin(call, progress);
+  const known = avoidingUnknown(call);
+  // A pool of a lenient preference is emptied of the dead as well, before a pod does without its family.
+  const strict = { ...preference, lenient: false };
+  const take = (one: Preference) => () => allocate(one, known.store, attachment, requested);
+  const taken = await makingRoom(store, take(strict), call).catch((error: unknown) => {
+    if (!preference.lenient) throw error;
+    return take(preference)();
   });
-  return allocate(preference, store, attachment, requested);
+  return { ...taken, warnings: [...taken.warnings, ...known.warnings(taken)] };
 }
 
 function delegatedAddress(ip: Result['ips'][number]): LeasedAddress[] {
@@ -156,16 +181,16 @@ async function rejectWired({ run, attachment }: Call): Promise<void> {
  * @throws {Failure} with the code of the plugin; 7 when it gave no address of a family that was asked for, or one of a
  * family that the host has switched off; 101 for a second ADD.
  */
-export async function leaseFromDelegate(type: string, call: Call, undo: Undo): Promise<DelegatedLease> {
-  const { configuration, attachment, store } = call;
+export async function leaseFromDelegate(
+  type: string,
+  call: Call,
+  progress: LeaseProgress,
+): Promise<DelegatedLease> {
+  const { configuration } = call;
   findDelegate(type, call.environment);
   await rejectWired(call);
   // Without addresses: they are the delegate's. What else the attachment has is noted there.
-  store.begin(attachment, call.netns);
-  undo.push('forget the attachment', () => store.release(attachment));
-  undo.push(`DEL by IPAM plugin ${type}`, async () => {
-    await delegate(type, 'DEL', call);
-  });
+  await begin(call, progress);
   const result = decodeResult(await delegate(type, 'ADD', call), `the result of IPAM plugin ${type}`);
   const routes = routesOfDelegate(type, result);
   const addresses = inPreferredOrder(result.ips.flatMap(delegatedAddress), configuration);

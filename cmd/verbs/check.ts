@@ -19,7 +19,7 @@ import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate } from '../cni/delegate.ts';
 import { decodeResult, type Result, type ResultInterface } from '../cni/result.ts';
 import { requestedPools } from './addressing.ts';
-import { inspectProtection } from './inspection.ts';
+import { inspectFirewall } from './firewall.ts';
 
 /** The part of a result that is about one interface in a container. */
 interface OwnPart {
@@ -109,7 +109,7 @@ export const check: Verb = async (call) => {
     const found = await Promise.all([
       inspect(run, namespace.descriptor, expected),
       inspectShaping(run, attachment, namespace.descriptor, bandwidth),
-      inspectProtection(call),
+      inspectFirewall(call),
     ]);
     const problems = [...leases.problems, ...found.flat()];
     if (problems.length > 0) throw altered(problems);

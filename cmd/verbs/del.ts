@@ -1,22 +1,21 @@
-import { removePair } from '../../netns/link/apply.ts';
+import type { Footprint } from '../../netns/firewall/footprint.ts';
 import type { Call, Verb } from '../cni/call.ts';
 import { delegate, delegateOf } from '../cni/delegate.ts';
-import { together } from './together.ts';
-import { unprotect } from './unprotect.ts';
+import { type Removal, removeWhole } from './removal.ts';
 
-/**
- * Removes an attachment: its link and its part of the firewall side by side, and then its lease, ours or that of a
- * delegate. As long as one of them is there, nobody else may have its address. An ADD that is under way beside it has
- * done all before this begins, or will undo itself.
- */
-export async function detach(call: Call): Promise<void> {
+/** Removes an attachment, alone: an ADD that is under way beside it will not be confirmed, and undoes itself. */
+export async function detach<C>(call: Call<C>): Promise<void> {
+  await call.store.alone('release', call.attachment, () =>
+    removeWhole(removalOf(call, call.wires, []), call),
+  );
+}
+
+/** @param footprints beside those that are noted. */
+export function removalOf<C>(call: Call<C>, hasLink: boolean, footprints: readonly Footprint[]): Removal {
   const { store, attachment } = call;
-  store.end(attachment);
-  // The link first, for the kernel takes its time to let one go.
-  await together(removePair(call.run, attachment), unprotect(store, attachment, call));
-  const type = delegateOf(call.input);
-  if (type !== undefined) await delegate(type, 'DEL', call);
-  store.release(attachment);
+  const type = call.wires ? delegateOf(call.input) : undefined;
+  const release = async () => type !== undefined && delegate(type, 'DEL', call);
+  return { store, attachment, hasLink, footprints, release };
 }
 
 /**

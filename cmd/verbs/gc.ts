@@ -5,12 +5,13 @@ import { readBootID } from '../../ipam/store/boot.ts';
 import type { DiskStore } from '../../ipam/store/disk.ts';
 import { entriesOfAllNetworks } from '../../ipam/store/lease-index.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
-import { parseFootprints } from '../../netns/firewall/footprint.ts';
 import { sweep } from '../../netns/firewall/sweep.ts';
 import { removePairsBut } from '../../netns/link/apply.ts';
 import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate, delegateOf } from '../cni/delegate.ts';
 import { detach } from './del.ts';
+import { livingFootprints, notedFootprints } from './notes.ts';
+import { removeLeftOver } from './removal.ts';
 
 /**
  * The attachments that are valid, `cni.dev/valid-attachments`, or the older `cni.dev/attachments`.
@@ -97,23 +98,23 @@ export async function collect(
  * Links that carry a gateway of this network and belong to nobody: the store was lost, the link was not. Another network
  * may have the same gateway: who is known there is somebody.
  */
-async function removeOrphans({ input, configuration, store, run }: Call): Promise<void> {
+async function removeOrphans({ input, configuration, store, run, registry }: Call): Promise<void> {
   const valid = validAttachments(input);
   if (!valid) return;
   const spans = poolsOf(configuration).flatMap((pool) => pool.spans);
   const gateways = spans.map(({ gateway }) => formatAddress(gateway));
-  const known = [...store.known(), ...entriesOfAllNetworks(configuration.dataDir, readBootID())];
+  const known = [
+    ...store.known(),
+    ...entriesOfAllNetworks(registry.dataDirs(configuration.dataDir), readBootID()),
+  ];
   await removePairsBut(run, [...valid, ...known.map(({ attachment }) => attachment)], gateways);
 }
 
 /** Elements of the table that belong to nobody. Everybody who is known is so by the note of what he has there. */
-async function removeStrays({ locator, run }: Call): Promise<void> {
-  const { dataDir } = locator;
-  const records = entriesOfAllNetworks(dataDir, readBootID()).flatMap((entry) => [
-    ...entry.records,
-    ...entry.inherited,
-  ]);
-  await sweep(run, 'remove firewall elements that belong to nobody', parseFootprints(records));
+async function removeStrays(call: Call): Promise<void> {
+  const dataDirs = call.registry.dataDirs(call.locator.dataDir);
+  await removeLeftOver(call, () => livingFootprints(dataDirs));
+  await sweep(call.run, 'remove firewall elements that belong to nobody', () => notedFootprints(dataDirs));
 }
 
 /** GC (CNI 1.1.0, "GC: Clean up any stale resources"). */

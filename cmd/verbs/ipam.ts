@@ -7,9 +7,9 @@ import type { Face } from '../cni/protocol.ts';
 import { decodeResult, encodeResult } from '../cni/result.ts';
 import { lease } from './addressing.ts';
 import { altered, checkLeases } from './check.ts';
+import { detach } from './del.ts';
 import { collect } from './gc.ts';
 import { asNotReady, requirePools } from './status.ts';
-import { Undo } from './undo.ts';
 
 /*
  * The verbs of `dualstack-ipam`: the same pools and leases behind another plugin's interface (CNI 1.1.0, section 4).
@@ -27,9 +27,9 @@ function locate(input: Input): ReturnType<typeof parseLocator> {
 /** ADD: a lease, with the prefix length of its subnet, as host-local reports it. */
 const add: IpamVerb = async (call) => {
   const { configuration } = call;
-  const undo = new Undo();
+  const progress = { hasBegun: false };
   try {
-    const { addresses, warnings } = lease(call, undo);
+    const { addresses, warnings } = await lease(call, progress);
     for (const warning of warnings) call.warn(warning);
     const ips = addresses.map(({ address, prefix, gateway }) => ({
       address: `${formatAddress(address)}/${prefix}`,
@@ -42,14 +42,13 @@ const add: IpamVerb = async (call) => {
     }));
     return encodeResult({ interfaces: [], ips, routes, dns: configuration.dns ?? {} }, call.version);
   } catch (error) {
-    const problem = await undo.run();
-    if (problem) call.warn(problem);
+    if (progress.hasBegun && call.store.ownerOf(call.attachment) !== 'other') await detach(call);
     throw error;
   }
 };
 
-const del: IpamVerb = async ({ store, attachment }) => {
-  store.release(attachment);
+const del: IpamVerb = async (call) => {
+  await detach(call);
   return undefined;
 };
 
@@ -64,8 +63,8 @@ const check: IpamVerb = async (call) => {
   throw new Failure(codes.altered, `${describeAttachment(call.attachment)} has no lease`);
 };
 
-const gc: IpamVerb = async ({ store, input }) => {
-  await collect(input, store, async (attachment) => store.release(attachment), []);
+const gc: IpamVerb = async (call) => {
+  await collect(call.input, call.store, (attachment) => detach(call.about(attachment)), []);
   return undefined;
 };
 
@@ -79,6 +78,7 @@ const status: IpamVerb = async (call) => {
 };
 
 export const ipamPlugin: Face<Addressing> = {
+  wires: false,
   parse: parseIpamConfiguration,
   locate,
   handlers: { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status },

@@ -8,6 +8,7 @@ import { status } from './status.ts';
 
 /** `dualstack`: the plugin that wires pods. */
 export const plugin: Face = {
+  wires: true,
   parse: parseConfiguration,
   locate: parseLocator,
   handlers: { ADD: add, DEL: del, CHECK: check, GC: gc, STATUS: status },

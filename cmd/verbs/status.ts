@@ -1,5 +1,6 @@
 import type { Addressing, Configuration } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
+import { families } from '../../conf/family.ts';
 import { capacity, describePool, type Pool, spanOf } from '../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../ipam/preference.ts';
 import type { DiskStore } from '../../ipam/store/disk.ts';
@@ -9,13 +10,18 @@ import { delegate } from '../cni/delegate.ts';
 import type { Environment } from '../cni/environment.ts';
 import { isOnPath } from '../cni/executables.ts';
 import { requestedPools } from './addressing.ts';
-import { needsNft } from './egress.ts';
 
 /** What every ADD starts. */
 const commands = ['ip', 'nsenter', 'tee'];
 
 function notReady(why: string, details = ''): Failure {
   return new Failure(codes.notAvailable, `not ready: ${why}`, { details });
+}
+
+/** Whether pods of this configuration may need nft: which addresses they have is not known. */
+function mayNeedNft({ spoofCheck, ipMasq }: Configuration): boolean {
+  const settings = typeof ipMasq === 'object' ? families.map(({ name }) => ipMasq[name]) : [ipMasq];
+  return spoofCheck || settings.some((setting) => setting !== false);
 }
 
 /** `nft` as well where pods need it, and `tc` where pods may come with limits. Runtimes may keep `capabilities` to themselves: then nobody can know. */
@@ -25,7 +31,7 @@ export function neededCommands(input: Input, configuration: Configuration): stri
     typeof value === 'object' && value !== null && 'bandwidth' in value && Boolean(value.bandwidth);
   return [
     ...commands,
-    ...(needsNft(configuration) ? ['nft'] : []),
+    ...(mayNeedNft(configuration) ? ['nft'] : []),
     ...([capabilities, runtimeConfig].some(isBandwidth) ? ['tc'] : []),
   ];
 }

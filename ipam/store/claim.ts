@@ -17,41 +17,58 @@ function startTime(pid: number): string | undefined {
   }
 }
 
-/** This process, unlike any other of this boot: `4711.123456`. */
-export function thisProcess(): string {
-  return `${process.pid}.${startTime(process.pid)}`;
+let calls = 0;
+
+/** One call of this process, unlike any other of this boot: `4711.123456.1`. */
+export function newOwner(): string {
+  return `${process.pid}.${startTime(process.pid)}.${++calls}`;
 }
 
+/** Whether the process of an owner runs. */
 export function isAlive(owner: string): boolean {
   const [pid = '', started = ''] = owner.split('.');
   return startTime(Number(pid)) === started;
 }
 
 /**
- * Runs `action` unless another living process is at work under the same key. Of several that meet, at most one
- * acts. A file that announces us, named for key and process, is all there is: what a killed process leaves is
- * recognised as dead, so nothing waits for it.
+ * Claims a key, unless another living process has it. Of several that meet, at most one gets it. A file that announces us,
+ * named for key and owner, is all there is: what a killed process leaves is recognised as dead, so nothing waits for it.
  *
  * Why it is safe: each announces itself before it looks. Of two, the later one to announce sees the other.
  *
  * @param folder where claims are announced; made when it is missing.
- * @param key the object of the action, of letters and digits.
- * @returns whether `action` ran. When it did not, somebody else had the key a moment ago.
+ * @param key the object of the claim, of letters and digits.
+ * @param owner of the claim (newOwner).
+ * @returns what gives the claim back; undefined when somebody else had the key a moment ago.
  */
-export function withClaim(folder: string, key: string, action: () => void): boolean {
-  const own = `${key}.${thisProcess()}`;
+export function claim(folder: string, key: string, owner: string): (() => void) | undefined {
+  const own = `${key}.${owner}`;
+  const giveBack = () => rmSync(`${folder}/${own}`, { force: true });
   announce(folder, own);
   try {
-    if (hasRival(folder, key, own)) return false;
+    if (!hasRival(folder, key, own)) return giveBack;
+  } catch (error) {
+    giveBack();
+    throw error;
+  }
+  giveBack();
+  return undefined;
+}
+
+/** Runs `action` under a claim. @returns whether it ran: as `claim`. */
+export function withClaim(folder: string, key: string, action: () => void, owner = newOwner()): boolean {
+  const giveBack = claim(folder, key, owner);
+  if (!giveBack) return false;
+  try {
     action();
     return true;
   } finally {
-    rmSync(`${folder}/${own}`, { force: true });
+    giveBack();
   }
 }
 
 /**
- * On a full disk nobody can announce himself. Nobody can take an address there either, so that none is given anew
+ * On a full disk, or one that is read-only, nobody can announce himself. Nobody can take an address there either, so that none is given again
  * while it is removed: what is removed makes room again.
  */
 function announce(folder: string, own: string): void {
@@ -59,7 +76,7 @@ function announce(folder: string, own: string): void {
     makeOwnFolder(folder);
     touchFile(`${folder}/${own}`);
   } catch (error) {
-    if (errno(error) !== 'ENOSPC' && errno(error) !== 'EDQUOT') throw error;
+    if (!['ENOSPC', 'EDQUOT', 'EROFS'].includes(errno(error) ?? '')) throw error;
   }
 }
 

@@ -11,9 +11,8 @@ import {
   namesIn,
   replaceBy,
   sleep,
-  touchFile,
 } from './files.ts';
-import { ending, formatLease, type IndexEntry, inheritance, isHeldBy, parseLease } from './lease-file.ts';
+import { ending, formatLease, type IndexEntry, isHeldBy, parseLease } from './lease-file.ts';
 import { LeaseIndex, stateFolder } from './lease-index.ts';
 import type { Attachment, LeaseStore, StoredLease } from './store.ts';
 
@@ -26,13 +25,16 @@ export interface StorePlace {
 }
 
 /** Judges a lease by what is left of its attachment: true when nothing is. */
-export type IsDead = (attachment: Attachment, netns: string) => boolean;
+export type IsDead = (attachment: Attachment, netns: string, identity: string | undefined) => boolean;
 
 /** An attachment that the store knows, and its namespace's path; undefined when nobody said. */
 export interface KnownAttachment {
   readonly attachment: Attachment;
   readonly netns: string | undefined;
 }
+
+/** How long a call waits for another that has the same attachment, in milliseconds: a removal takes some hundred. */
+const patience = 15_000;
 
 /** host-local writes a file right after it made it: one that is empty for longer belongs to nobody. */
 const emptyForMilliseconds = 100;
@@ -51,11 +53,14 @@ const looksLikeAddress = /^(?:[0-9.]+|[0-9a-f]*:[0-9a-f:]*)$/;
  * names an address before it is taken, and a lease appears complete, by link(2), or not at all.
  */
 export class DiskStore implements LeaseStore {
+  /** Where leases of networks are. */
+  readonly dataDir: string;
   readonly #leases: string;
   readonly #index: LeaseIndex;
   readonly #isDead: IsDead;
 
   constructor(place: StorePlace, isDead: IsDead) {
+    this.dataDir = place.dataDir;
     this.#leases = `${place.dataDir}/${place.network}`;
     this.#index = new LeaseIndex(`${place.dataDir}/${stateFolder}/${place.network}`, place.bootID);
     this.#isDead = isDead;
@@ -67,14 +72,14 @@ export class DiskStore implements LeaseStore {
    * @throws {Failure} code 101 when the attachment has a lease, code 11 when another call is adding it, code 5 when the
    *   store cannot be written.
    */
-  begin(attachment: Attachment, netns: string): void {
+  begin(attachment: Attachment, netns: string, identity?: string): void {
     this.#guarded('write', () => {
       this.#prepare();
       this.#alone('add', attachment, () => {
         const held = this.held(attachment);
         if (held.length > 0) throw alreadyLeased(attachment, held);
         if (this.#index.isBeingAdded(attachment)) throw busy('add', attachment);
-        this.#index.begin(attachment, netns);
+        this.#index.begin(attachment, netns, identity);
       });
     });
   }
@@ -105,7 +110,7 @@ export class DiskStore implements LeaseStore {
   reserve(attachment: Attachment, address: string): boolean {
     return this.#adding(attachment, () => {
       this.#index.append(attachment, address);
-      const scratch = this.#scratchOf(attachment);
+      const scratch = this.#index.scratchOf(attachment);
       createFile(scratch, formatLease(attachment));
       const taken = linkUnlessThere(scratch, this.#pathOf(address));
       rmSync(scratch);
@@ -123,28 +128,29 @@ export class DiskStore implements LeaseStore {
     this.#adding(attachment, () => this.#index.append(attachment, record));
   }
 
-  /** What was noted for the attachment, and what it inherited from the dead. */
-  recordsOf(attachment: Attachment): Pick<IndexEntry, 'records' | 'inherited'> {
-    return this.#index.entryOf(attachment) ?? { records: [], inherited: [] };
+  giveBack(attachment: Attachment, address: string): void {
+    this.#adding(attachment, () => {
+      if (this.holds(attachment, address)) rmSync(this.#pathOf(address), { force: true });
+      this.#index.append(attachment, `-${address}`);
+    });
   }
 
-  /** Notes that what the attachment inherited is removed. */
-  settle(attachment: Attachment): void {
-    this.record(attachment, inheritance);
+  /** What was noted for the attachment. */
+  recordsOf(attachment: Attachment): readonly string[] {
+    return this.#index.entryOf(attachment)?.records ?? [];
   }
 
-  /** Notes that something that was noted is missing: who sees that need not be who mends it. */
-  reportDamage(): void {
-    this.#guarded('write', () => touchFile(this.#index.damageMark));
+  /** Whether an ADD that is no more began the attachment, and nothing is leased to it: it was killed. */
+  isAbandoned(attachment: Attachment): boolean {
+    const entry = this.#index.entryOf(attachment);
+    return entry !== undefined && !this.#index.isBeingAdded(attachment) && this.held(attachment).length === 0;
   }
 
-  isDamaged(): boolean {
-    return exists(this.#index.damageMark);
-  }
-
-  /** Notes that all that was noted is there again. */
-  clearDamage(): void {
-    this.#guarded('write', () => rmSync(this.#index.damageMark, { force: true }));
+  /** Whose the entry of an attachment is: of this call, of another, or there is none. */
+  ownerOf(attachment: Attachment): 'own' | 'other' | 'none' {
+    const entry = this.#index.entryOf(attachment);
+    if (!entry) return 'none';
+    return entry.owner === this.#index.owner ? 'own' : 'other';
   }
 
   /** The addresses that the attachment has, as far as the index knows. */
@@ -169,14 +175,60 @@ export class DiskStore implements LeaseStore {
     return attachment && describeAttachment(attachment);
   }
 
-  /** @throws {Failure} code 11 when another call is at it and does not come to an end. */
+  /**
+   * Runs `action` while nobody else adds or removes the attachment: all that a removal does to the kernel and to the store
+   * is in there, so that nothing of a later ADD is met.
+   *
+   * @returns undefined, and nothing has run, when another call has the attachment and `isPatient` is false.
+   * @throws {Failure} code 11 when another call is at it and does not come to an end.
+   */
+  async alone<T>(
+    verb: string,
+    attachment: Attachment,
+    action: () => Promise<T>,
+    isPatient = true,
+  ): Promise<T | undefined> {
+    if (!this.#index.isThere) return action();
+    const claim = () => this.#guarded(verb, () => this.#index.claim(attachment));
+    const late = performance.now() + patience;
+    let giveBack = claim();
+    while (!giveBack) {
+      if (!isPatient) return undefined;
+      if (performance.now() > late) throw busy(verb, attachment);
+      await new Promise((resolve) => setTimeout(resolve, 2 + Math.random() * 20));
+      giveBack = claim();
+    }
+    try {
+      return await action();
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** Removes all that the store has of an attachment. For who is alone with it. */
+  forget(attachment: Attachment): void {
+    this.#guarded('release', () => {
+      this.#prepareToRemove();
+      for (const path of this.#tracesOf(attachment)) rmSync(path, { force: true, recursive: true });
+    });
+  }
+
+  /**
+   * The same, alone.
+   *
+   * @throws {Failure} code 11 when another call is at it and does not come to an end.
+   */
   release(attachment: Attachment): void {
     this.#guarded('release', () => {
-      if (!exists(this.#leases)) return;
-      this.#prepare();
+      this.#prepareToRemove();
       if (this.#tracesOf(attachment).length === 0 && !this.#index.isClaimed(attachment)) return;
-      this.#alone('release', attachment, () => this.#remove(attachment));
+      this.#alone('release', attachment, () => this.forget(attachment));
     });
+  }
+
+  /** Where nothing was ever leased, nothing is made. */
+  #prepareToRemove(): void {
+    if (exists(this.#leases)) this.#prepare();
   }
 
   lastGiven(position: number): string | undefined {
@@ -185,7 +237,7 @@ export class DiskStore implements LeaseStore {
 
   remember(attachment: Attachment, position: number, address: string): void {
     this.#adding(attachment, () => {
-      const scratch = this.#scratchOf(attachment);
+      const scratch = this.#index.scratchOf(attachment);
       createFile(scratch, address);
       replaceBy(scratch, this.#lastGivenPath(position));
     });
@@ -217,32 +269,33 @@ export class DiskStore implements LeaseStore {
     return [...byDigest.values()].map(({ attachment, netns }) => ({ attachment, netns: netns || undefined }));
   }
 
+  /** Whether the attachment may have a link: what only lends addresses notes the namespace instead. */
+  wires(attachment: Attachment): boolean {
+    return this.#index.entryOf(attachment)?.identity === undefined;
+  }
+
+  /** Whether an attachment is provably dead, and not forgotten yet. */
+  isDead(attachment: Attachment): boolean {
+    const entry = this.#index.entryOf(attachment);
+    return entry !== undefined && this.#isDeadEntry(entry);
+  }
+
   /** Those whom nothing is left of. Only the index knows namespaces, so nobody else is provably dead. */
   dead(): Attachment[] {
     const entries = this.#index.entries().filter((entry) => this.#isDeadEntry(entry));
     return entries.map(({ attachment }) => attachment);
   }
 
-  #isDeadEntry({ attachment, netns }: IndexEntry): boolean {
-    return netns !== '' && this.#isDead(attachment, netns);
+  #isDeadEntry({ attachment, netns, identity }: IndexEntry): boolean {
+    return netns !== '' && this.#isDead(attachment, netns, identity);
   }
 
-  /** Whether `reclaim` would find something: of the leases, it reads those alone that the index does not name. */
+  /** Whether there is something that an ADD would remove to make room: of the leases, it reads those alone that the index does not name. */
   canReclaim(): boolean {
     const entries = this.#index.entries();
     if (entries.some((entry) => this.#isDeadEntry(entry))) return true;
     const named = new Set(entries.flatMap(({ addresses }) => addresses));
     return [...this.taken()].some((address) => !named.has(address) && this.holderOf(address) === undefined);
-  }
-
-  reclaim(heir: Attachment): boolean {
-    const dead = this.dead();
-    for (const attachment of dead) {
-      const { records, inherited } = this.recordsOf(attachment);
-      for (const record of [...records, ...inherited]) this.record(heir, `${inheritance}${record}`);
-      this.release(attachment);
-    }
-    return this.removeUnreadable() > 0 || dead.length > 0;
   }
 
   /** Removes empty, torn and foreign files that have the name of an address. @returns how many. */
@@ -268,7 +321,7 @@ export class DiskStore implements LeaseStore {
   probe(): void {
     this.#guarded('write', () => {
       this.#prepare();
-      const scratch = this.#scratchOf({ containerID: `${process.pid}`, ifname: '' });
+      const scratch = this.#index.scratchOf({ containerID: 'probe', ifname: '' });
       createFile(scratch, 'probe');
       rmSync(scratch);
     });
@@ -282,23 +335,14 @@ export class DiskStore implements LeaseStore {
     return `${this.#leases}/last_reserved_ip.${position}`;
   }
 
-  /** Beside the index and not the leases: nobody takes it for one. */
-  #scratchOf(attachment: Attachment): string {
-    return `${this.#index.pathOf(attachment)}.new`;
-  }
-
-  /** Under the attachment's claim: nobody else removes its files, so none can be another's by now. */
-  #remove(attachment: Attachment): void {
-    for (const path of this.#tracesOf(attachment)) rmSync(path, { force: true, recursive: true });
-  }
-
   /** The files that are the attachment's: its leases, and then what the index has of it. */
   #tracesOf(attachment: Attachment): string[] {
     const entry = this.#index.entryOf(attachment);
     const addresses = entry
       ? entry.addresses.filter((address) => this.#mayHold(attachment, address))
       : this.#scanFor(attachment);
-    const files = [...addresses.map((address) => this.#pathOf(address)), this.#scratchOf(attachment)];
+    const scratch = this.#index.scratchOf(attachment, entry?.owner);
+    const files = [...addresses.map((address) => this.#pathOf(address)), scratch];
     return [...files, this.#index.pathOf(attachment)].filter((file) => exists(file));
   }
 
@@ -354,11 +398,11 @@ export class DiskStore implements LeaseStore {
 
   /** @throws {Failure} code 11 when another call is at it and does not come to an end. */
   #alone(verb: string, attachment: Attachment, action: () => void): void {
-    for (let tries = 0; tries < 100; tries++) {
-      if (this.#index.claimed(attachment, action)) return;
+    const late = performance.now() + patience;
+    while (!this.#index.claimed(attachment, action)) {
+      if (performance.now() > late) throw busy(verb, attachment);
       sleep(1 + Math.random() * 10);
     }
-    throw busy(verb, attachment);
   }
 
   /** What an ADD writes goes with its entry, which a DEL that comes meanwhile takes away. */

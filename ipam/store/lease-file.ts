@@ -28,7 +28,7 @@ export interface IndexEntry {
   readonly attachment: Attachment;
   /** Path of its network namespace; empty when it is not known. */
   readonly netns: string;
-  /** The process that adds it, or did (claim.ts); empty when it was there before us. */
+  /** The call that adds it, or did (claim.ts); empty when it was there before us. */
   readonly owner: string;
   /** Whether a DEL has begun: what adds it must not go on. */
   readonly ended: boolean;
@@ -36,12 +36,9 @@ export interface IndexEntry {
   readonly addresses: readonly string[];
   /** What else it has, or was about to have: lines of JSON that are not the store's to understand. */
   readonly records: readonly string[];
-  /** The same of attachments that are dead, whose addresses it may have got: still to be removed. */
-  readonly inherited: readonly string[];
+  /** Which namespace it is, where no link on the host tells whether it lives; undefined when nobody asked. */
+  readonly identity: string | undefined;
 }
-
-/** Before a record that was another attachment's; alone: those before are done with. */
-export const inheritance = '^';
 
 /** Of an attachment whose DEL has begun. */
 export const ending = '!';
@@ -50,18 +47,21 @@ export const ending = '!';
  * An entry of the index. Lines are only added: an address before it is taken, and again with a minus sign when it
  * turns out that somebody else has it.
  *
- *     {"containerID":"4a1f…9c","ifname":"eth0","netns":"/run/netns/cni-7d…","owner":"4711.123456"}
+ *     {"containerID":"4a1f…9c","ifname":"eth0","netns":"/run/netns/cni-7d…","owner":"4711.123456.1"}
  *     10.244.1.7
  *     fd00:10:244:1::7
  *     -fd00:10:244:1::7
  *     fd00:10:244:1::8
  *     {"hostEnd":"vethds70ce6f240",…}
- *     ^{"hostEnd":"vethds0c1d3e5f7",…}
- *     ^
  *     !
  */
-export function formatEntryHead(attachment: Attachment, netns: string, owner: string): string {
-  return `${JSON.stringify({ ...attachment, netns, owner })}\n`;
+export function formatEntryHead(
+  attachment: Attachment,
+  netns: string,
+  owner: string,
+  identity?: string,
+): string {
+  return `${JSON.stringify({ ...attachment, netns, owner, identity })}\n`;
 }
 
 /** @returns undefined when the head is torn: nothing was taken under such an entry. */
@@ -75,22 +75,27 @@ export function parseEntry(content: string): IndexEntry | undefined {
     if (line.startsWith('-')) addresses.delete(line.slice(1));
     else if (/^[0-9a-f.:]+$/.test(line)) addresses.add(line);
   }
-  const unsettled = lines.slice(lines.lastIndexOf(inheritance) + 1);
   return {
     ...parsed,
     ended: lines.includes(ending),
     addresses: [...addresses],
     records: lines.filter((line) => line.startsWith('{')),
-    inherited: unsettled.filter((line) => line.startsWith(`${inheritance}{`)).map((line) => line.slice(1)),
   };
 }
 
-function parseHead(head: string): Pick<IndexEntry, 'attachment' | 'netns' | 'owner'> | undefined {
+function parseHead(
+  head: string,
+): Pick<IndexEntry, 'attachment' | 'netns' | 'owner' | 'identity'> | undefined {
   try {
-    const { containerID, ifname, netns, owner = '' } = JSON.parse(head) as Record<string, unknown>;
+    const { containerID, ifname, netns, owner = '', identity } = JSON.parse(head) as Record<string, unknown>;
     if (typeof containerID !== 'string' || typeof ifname !== 'string' || typeof netns !== 'string')
       return undefined;
-    return { attachment: { containerID, ifname }, netns, owner: String(owner) };
+    return {
+      attachment: { containerID, ifname },
+      netns,
+      owner: String(owner),
+      identity: typeof identity === 'string' ? identity : undefined,
+    };
   } catch {
     return undefined;
   }

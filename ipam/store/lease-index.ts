@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { digestOf } from '../attachment.ts';
-import { isAlive, isClaimed, removeDeadClaims, thisProcess, withClaim } from './claim.ts';
+import { claim, isAlive, isClaimed, newOwner, removeDeadClaims, withClaim } from './claim.ts';
 import {
   appendToFile,
   contentOf,
@@ -14,12 +14,11 @@ import {
   replaceBy,
   writtenAt,
 } from './files.ts';
-import { formatEntryHead, type IndexEntry, inheritance, parseEntry } from './lease-file.ts';
+import { formatEntryHead, type IndexEntry, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
 
 const claimsFolder = 'claims';
 const adoptedFolder = 'adopted';
-const damageMark = 'damaged';
 
 /** In a `dataDir`, beside the networks' own folders. */
 export const stateFolder = '.dualstack';
@@ -27,36 +26,47 @@ export const stateFolder = '.dualstack';
 /** An entry, and the network whose it is. */
 export interface NetworkEntry extends IndexEntry {
   readonly network: string;
+  /** Where the network has its leases. */
+  readonly dataDir: string;
 }
 
-/** The entries of this boot of every network that has its leases in a folder, the oldest first. */
-export function entriesOfAllNetworks(dataDir: string, bootID: string): NetworkEntry[] {
-  const state = `${dataDir}/${stateFolder}`;
-  const found = namesIn(state).flatMap((network) => {
-    const index = new LeaseIndex(`${state}/${network}`, bootID);
-    return index
-      .entries()
-      .map((entry) => ({ ...entry, network, since: writtenAt(index.pathOf(entry.attachment)) }));
+/** The entries of this boot of every network that has its leases in one of the folders, the oldest first. */
+export function entriesOfAllNetworks(dataDirs: readonly string[], bootID: string): NetworkEntry[] {
+  const found = dataDirs.flatMap((dataDir) => {
+    const state = `${dataDir}/${stateFolder}`;
+    return namesIn(state).flatMap((network) => entriesOf(dataDir, network, `${state}/${network}`, bootID));
   });
   return found.sort((one, other) => one.since - other.since);
+}
+
+function entriesOf(dataDir: string, network: string, state: string, bootID: string) {
+  const index = new LeaseIndex(state, bootID);
+  const since = ({ attachment }: IndexEntry) => writtenAt(index.pathOf(attachment));
+  return index.entries().map((entry) => ({ ...entry, network, dataDir, since: since(entry) }));
 }
 
 /**
  * What each attachment of this boot has, found without looking through the leases.
  *
- *     <state>/<boot ID>/<digest>        an entry (lease-file.ts)
- *     <state>/<boot ID>/<digest>.new    a file before it is linked or renamed into place
- *     <state>/<boot ID>/damaged         says that something of what the entries note is missing
- *     <state>/claims/                   who is removing what (claim.ts)
- *     <state>/adopted/                  says that leases from before us are in the index
+ *     <state>/<boot ID>/<digest>          an entry (lease-file.ts)
+ *     <state>/<boot ID>/<digest>.<owner>  a file before it is linked or renamed into place
+ *     <state>/claims/                     who is adding or removing what (claim.ts)
+ *     <state>/adopted/                    says that leases from before us are in the index
  */
 export class LeaseIndex {
   readonly #state: string;
   readonly #bootID: string;
+  /** Of all that this call adds or claims. */
+  readonly owner = newOwner();
 
   constructor(state: string, bootID: string) {
     this.#state = state;
     this.#bootID = bootID;
+  }
+
+  /** Whether anybody ever began an attachment of the network. */
+  get isThere(): boolean {
+    return exists(this.#state);
   }
 
   /** Where the attachment's entry is, or would be. */
@@ -64,34 +74,31 @@ export class LeaseIndex {
     return `${this.#state}/${this.#bootID}/${digestOf(attachment)}`;
   }
 
+  /** Where a file of the attachment is written, before it is linked or renamed into place. */
+  scratchOf(attachment: Attachment, owner = this.owner): string {
+    return `${this.pathOf(attachment)}.${owner}`;
+  }
+
   entryOf(attachment: Attachment): IndexEntry | undefined {
     return parseEntry(contentOf(this.pathOf(attachment)) ?? '');
   }
 
-  /** Where it is noted that something of what the entries note is missing. */
-  get damageMark(): string {
-    return `${this.#state}/${this.#bootID}/${damageMark}`;
+  /** Writes an entry that is ours, with no address. */
+  begin(attachment: Attachment, netns: string, identity: string | undefined): void {
+    this.#write(attachment, formatEntryHead(attachment, netns, this.owner, identity));
   }
 
-  /**
-   * Writes an entry anew, with no address. What an earlier one had beside addresses is inherited: it stays in place
-   * until this one is complete, also on a full disk.
-   */
-  begin(attachment: Attachment, netns: string): void {
-    const left = this.entryOf(attachment);
-    const inherited = [...(left?.inherited ?? []), ...(left?.records ?? [])];
-    const lines = inherited.map((record) => `${inheritance}${record}\n`);
-    const path = this.pathOf(attachment);
-    createFile(`${path}.new`, formatEntryHead(attachment, netns, thisProcess()) + lines.join(''));
-    replaceBy(`${path}.new`, path);
+  #write(attachment: Attachment, content: string): void {
+    createFile(this.scratchOf(attachment), content);
+    replaceBy(this.scratchOf(attachment), this.pathOf(attachment));
   }
 
   /** Enters what an attachment has had from others, all at once: several calls may do so at a time. */
   enter(attachment: Attachment, addresses: readonly string[]): void {
-    const content = [formatEntryHead(attachment, '', ''), ...addresses.map((address) => `${address}\n`)].join(
-      '',
+    this.#write(
+      attachment,
+      formatEntryHead(attachment, '', '') + addresses.map((address) => `${address}\n`).join(''),
     );
-    createFile(this.pathOf(attachment), content);
   }
 
   /** Adds a line to an entry that is there: one that a DEL has taken away meanwhile does not come back. */
@@ -103,10 +110,10 @@ export class LeaseIndex {
     return exists(this.pathOf(attachment));
   }
 
-  /** Whether another living process is at adding the attachment. */
+  /** Whether another call is at adding the attachment. */
   isBeingAdded(attachment: Attachment): boolean {
     const { owner = '' } = this.entryOf(attachment) ?? {};
-    return owner !== thisProcess() && isAlive(owner);
+    return owner !== this.owner && isAlive(owner);
   }
 
   /** Every entry of this boot, in no order. */
@@ -142,26 +149,41 @@ export class LeaseIndex {
     }
   }
 
-  /** Removes torn entries, files that never got to their place, and the claims of dead processes. */
+  /** Removes what calls that were killed left: files that never got to their place, torn entries, and claims. */
   tidy(): void {
     const folder = `${this.#state}/${this.#bootID}`;
-    const torn = this.#entriesOf(this.#bootID).filter(({ name, entry }) => !entry && name !== damageMark);
-    for (const { name } of torn) rmSync(`${folder}/${name}`, { force: true });
-    removeDeadClaims(`${this.#state}/${claimsFolder}`);
+    for (const name of namesIn(folder).filter((name) => this.#isLeftOver(name)))
+      rmSync(`${folder}/${name}`, { force: true, recursive: true });
+    removeDeadClaims(this.#claims);
   }
 
-  /** Runs `action` unless another process is removing what is the attachment's. @returns whether it ran. */
+  #isLeftOver(name: string): boolean {
+    const dot = name.indexOf('.');
+    if (dot !== -1) return !isAlive(name.slice(dot + 1));
+    return parseEntry(contentOf(`${this.#state}/${this.#bootID}/${name}`) ?? '') === undefined;
+  }
+
+  /** Claims what is the attachment's. @returns what gives the claim back; undefined when another call has it. */
+  claim(attachment: Attachment): (() => void) | undefined {
+    return claim(this.#claims, digestOf(attachment), this.owner);
+  }
+
+  /** Runs `action` unless another call has claimed what is the attachment's. @returns whether it ran. */
   claimed(attachment: Attachment, action: () => void): boolean {
     return this.#claimed(digestOf(attachment), action);
   }
 
-  /** Whether somebody is removing what is the attachment's, or was killed at it. */
+  /** Whether somebody has claimed what is the attachment's, or was killed at it. */
   isClaimed(attachment: Attachment): boolean {
-    return isClaimed(`${this.#state}/${claimsFolder}`, digestOf(attachment));
+    return isClaimed(this.#claims, digestOf(attachment));
   }
 
   #claimed(key: string, action: () => void): boolean {
-    return withClaim(`${this.#state}/${claimsFolder}`, key, action);
+    return withClaim(this.#claims, key, action, this.owner);
+  }
+
+  get #claims(): string {
+    return `${this.#state}/${claimsFolder}`;
   }
 
   #boots(): string[] {
@@ -170,6 +192,15 @@ export class LeaseIndex {
 
   #entriesOf(boot: string): { name: string; entry: IndexEntry | undefined }[] {
     const folder = `${this.#state}/${boot}`;
-    return namesIn(folder).map((name) => ({ name, entry: parseEntry(contentOf(`${folder}/${name}`) ?? '') }));
+    const names = namesIn(folder).filter((name) => !name.includes('.'));
+    return names.map((name) => ({ name, entry: parseEntry(contentOf(`${folder}/${name}`) ?? '') }));
   }
+}
+
+/** Of every attachment of this boot, whatever its entry says: their names are all that is read. */
+export function digestsOfAllNetworks(dataDirs: readonly string[], bootID: string): string[] {
+  return dataDirs.flatMap((dataDir) => {
+    const state = `${dataDir}/${stateFolder}`;
+    return namesIn(state).flatMap((network) => namesIn(`${state}/${network}/${bootID}`));
+  });
 }

@@ -18,8 +18,8 @@ export interface StoredLease {
 export interface LeaseStore {
   /** Takes an address for the attachment. @returns false when somebody has it. */
   reserve(attachment: Attachment, address: string): boolean;
-  /** Gives back what the attachment holds, if it holds anything; what others hold stays. */
-  release(attachment: Attachment): void;
+  /** Gives back an address that the attachment has taken and does not use after all. */
+  giveBack(attachment: Attachment, address: string): void;
   /** Who has an address, in words. */
   holder(address: string): string | undefined;
   /** The address that a pool gave last, if it is known: a hint. */
@@ -27,6 +27,4 @@ export interface LeaseStore {
   remember(attachment: Attachment, position: number, address: string): void;
   /** Every address that is taken. Costs what the number of leases costs: not for the usual way. */
   taken(): ReadonlySet<string>;
-  /** Gives back what is provably dead; what else those have is the heir's to remove. @returns whether any was. */
-  reclaim(heir: Attachment): boolean;
 }

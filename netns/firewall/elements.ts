@@ -1,33 +1,33 @@
 import { formatAddress } from '../../conf/family.ts';
+import { egressChain } from './egress.ts';
 import type { Footprint, HostPort } from './footprint.ts';
-import { suffixOf, tableName } from './table.ts';
+import { suffixOf } from './table.ts';
 
-/** One element of a set, or of a map: then with what it maps to. */
+/** One element of a set, or of a map: then with what it maps to. Each field is as nft prints it, without quotes. */
 export interface Listed {
   readonly set: string;
-  readonly key: string;
-  readonly value?: string;
+  readonly key: readonly string[];
+  /** Fields, or `jump` and the name of a chain. */
+  readonly value?: readonly string[];
 }
 
-/** An element of ours. */
+/** An element, and for one of ours what it means to people. */
 export interface Element extends Listed {
-  /** What it is, for people. */
-  readonly meaning: string;
+  readonly meaning?: string;
   /** The host port that it publishes. */
   readonly port?: HostPort;
 }
 
 function guards({ hostEnd, mac, addresses, guarded }: Footprint): Element[] {
   if (!guarded) return [];
-  const link = `"${hostEnd}"`;
   return [
     ...addresses.map((address) => ({
       set: `sources_${suffixOf(address.family)}`,
-      key: `${link} . ${mac} . ${formatAddress(address)}`,
+      key: [hostEnd, mac, formatAddress(address)],
       meaning: `permission of ${hostEnd} to send from ${formatAddress(address)}`,
     })),
-    { set: 'owners', key: `${link} . ${mac}`, meaning: `permission of ${hostEnd} to send from ${mac}` },
-    { set: 'guarded', key: link, meaning: `source check of ${hostEnd}` },
+    { set: 'owners', key: [hostEnd, mac], meaning: `permission of ${hostEnd} to send from ${mac}` },
+    { set: 'guarded', key: [hostEnd], meaning: `source check of ${hostEnd}` },
   ];
 }
 
@@ -38,96 +38,64 @@ export function describePort({ on, port, protocol }: HostPort): string {
 }
 
 function published(port: HostPort): Element {
-  const key = `${port.protocol} . ${port.port}`;
   const suffix = suffixOf(port.target.family);
+  const key = [port.protocol, `${port.port}`];
   return {
     set: port.on ? `ports_on_${suffix}` : `ports_${suffix}`,
-    key: port.on ? `${formatAddress(port.on)} . ${key}` : key,
-    value: `${formatAddress(port.target)} . ${port.targetPort}`,
+    key: port.on ? [formatAddress(port.on), ...key] : key,
+    value: [formatAddress(port.target), `${port.targetPort}`],
     meaning: `host port ${describePort(port)} to ${formatAddress(port.target)}`,
     port,
   };
 }
 
+/** What lets packets leave the node with its address, for each address that is masqueraded. */
+function masqueraded({ hostEnd, addresses, egress }: Footprint): Element[] {
+  const due = addresses.filter(({ family }) => egress.families.includes(family.name));
+  return due.map((address) => ({
+    set: `egress_${suffixOf(address.family)}`,
+    key: [hostEnd, formatAddress(address)],
+    value: ['jump', egressChain(egress).name],
+    meaning: `masquerade of ${formatAddress(address)}`,
+  }));
+}
+
 /** The elements of an attachment; what lets its packets pass comes before what checks them. */
 export function elementsOf(footprint: Footprint): Element[] {
-  const link = `"${footprint.hostEnd}"`;
+  const { hostEnd } = footprint;
   const hairpin = {
     set: 'hairpins',
-    key: `${link} . ${link}`,
-    meaning: `way of ${footprint.hostEnd} to its own host ports`,
+    key: [hostEnd, hostEnd],
+    meaning: `way of ${hostEnd} to its own host ports`,
   };
   return [
     ...(footprint.ports.length > 0 ? [hairpin] : []),
     ...footprint.ports.map(published),
+    ...masqueraded(footprint),
     ...guards(footprint),
   ];
 }
 
-function entry({ key, value }: Listed): string {
-  return value === undefined ? key : `${key} : ${value}`;
-}
+/** In which of nft's sets and maps the first fields are names of interfaces, which it wants in quotes. */
+const linksFirst: Readonly<Record<string, number>> = {
+  guarded: 1,
+  owners: 1,
+  hairpins: 2,
+  sources: 1,
+  egress: 1,
+};
 
-/** A line of `nft -f -`. Adding what is there already is no error, unless it maps to something else. */
-export function addLine(element: Listed): string {
-  return `add element ${tableName} ${element.set} { ${entry(element)} }\n`;
-}
-
-/** What deletes an element, whether it is there or not; one that maps to something else is an error. One line. */
-export function deleteLine(element: Listed): string {
-  return `${addLine(element).trimEnd()}; delete element ${tableName} ${element.set} { ${element.key} }\n`;
-}
-
-/** What has an element map to what it should, whatever it maps to. One line. */
-export function replaceLine(element: Element): string {
-  return `delete element ${tableName} ${element.set} { ${element.key} }; ${addLine(element)}`;
-}
-
-/** What asks for an element, by its key. */
-export function getLine(element: Element): string {
-  return `get element ${tableName} ${element.set} { ${element.key} }\n`;
-}
-
-/**
- * The elements of a listing, by set and key, with what they map to:
- *
- *     map ports_ipv4 {
- *         type inet_proto . inet_service : ipv4_addr . inet_service
- *         elements = { tcp . 80 : 10.1.1.1 . 80,
- *                      tcp . 81 : 10.1.1.1 . 80 }
- */
-export class ListedElements {
-  readonly #values: ReadonlyMap<string, string>;
-  readonly #all: readonly Listed[];
-
-  constructor(text: string) {
-    const sets = text.matchAll(/^\t(?:set|map) (\S+) \{\n[^}]*?\t\telements = \{([^}]*)\}/gm);
-    this.#all = [...sets].flatMap(([, set = '', list = '']) =>
-      list.split(',').map((entry) => {
-        const [key = '', value] = entry.trim().split(' : ');
-        return { set, key, ...(value !== undefined && { value }) };
-      }),
-    );
-    this.#values = new Map(this.#all.map((element) => [nameOf(element), element.value ?? '']));
-  }
-
-  all(): readonly Listed[] {
-    return this.#all;
-  }
-
-  has(element: Element): boolean {
-    return this.#values.get(nameOf(element)) === (element.value ?? '');
-  }
-
-  /** The address that the element's key maps to, whosever it is. */
-  targetOf(element: Element): string | undefined {
-    return this.#values.get(nameOf(element))?.split(' . ')[0];
-  }
+/** As it stands between the brackets of nft's commands: `"vethds0123456ab" . 10.0.0.2 : jump egress_4f`. */
+export function formatElement({ set, key, value }: Listed): string {
+  const links = linksFirst[set.replace(/_ipv[46]$/, '')] ?? 0;
+  const fields = key.map((field, index) => (index < links ? `"${field}"` : field)).join(' . ');
+  if (!value) return fields;
+  return `${fields} : ${value[0] === 'jump' ? value.join(' ') : value.join(' . ')}`;
 }
 
 /** The element's place in the table: there is one element there, whatever it maps to. */
 export function nameOf({ set, key }: Listed): string {
-  return `${set} ${key}`;
+  return [set, ...key].join(' ');
 }
 
 /** Those that none before has the key of. */

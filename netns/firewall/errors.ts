@@ -27,3 +27,8 @@ export function parseComplaints(stderr: string): Complaint[] {
     return { line: Number(line), kind, text };
   });
 }
+
+/** Whether nft said, of a command line, that what it names is not there. */
+export function isAbsent(stderr: string): boolean {
+  return /^Error: No such file or directory/m.test(stderr);
+}

@@ -1,12 +1,6 @@
-import {
-  type Address,
-  type Cidr,
-  formatAddress,
-  formatCidr,
-  parseAddress,
-  parseCidr,
-} from '../../conf/family.ts';
+import { type Address, formatAddress, formatCidr, parseAddress, parseCidr } from '../../conf/family.ts';
 import type { Protocol } from '../../conf/rules.ts';
+import type { Egress } from './egress.ts';
 
 /** A port of the host that leads to one of a pod's addresses. */
 export interface HostPort {
@@ -25,8 +19,8 @@ export interface Footprint {
   /** Of its pod's end. */
   readonly mac: string;
   readonly addresses: readonly Address[];
-  /** Where its network has addresses, when another plugin gave them; else the configuration says so. */
-  readonly ranges: readonly Cidr[];
+  /** Which of its packets leave with the node's address. */
+  readonly egress: Egress;
   /** Whether it may send from its own addresses alone. */
   readonly guarded: boolean;
   readonly ports: readonly HostPort[];
@@ -43,8 +37,8 @@ export function formatFootprint(footprint: Footprint): string {
     targetPort,
   ]);
   const addresses = footprint.addresses.map(formatAddress);
-  const ranges = footprint.ranges.map(formatCidr);
-  return JSON.stringify({ hostEnd, mac, addresses, ranges, guarded, ports });
+  const egress = { ...footprint.egress, exempt: footprint.egress.exempt.map(formatCidr) };
+  return JSON.stringify({ hostEnd, mac, addresses, egress, guarded, ports });
 }
 
 function isPort(value: unknown): value is number {
@@ -68,17 +62,25 @@ function listOf(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+function parseEgress(value: unknown): Egress {
+  const { families, exempt } = Object(value) as Record<string, unknown>;
+  return {
+    families: listOf(families).filter((name) => name === 'IPv4' || name === 'IPv6'),
+    exempt: listOf(exempt).flatMap((range) => parseCidr(String(range)) ?? []),
+  };
+}
+
 /** @returns undefined for a torn line, or one that is none: it goes into a program, so only what is whole counts. */
 function parseFootprint(line: string): Footprint | undefined {
   try {
-    const { hostEnd, mac, addresses, ranges, guarded, ports } = JSON.parse(line) as Record<string, unknown>;
+    const { hostEnd, mac, addresses, egress, guarded, ports } = JSON.parse(line) as Record<string, unknown>;
     if (typeof hostEnd !== 'string' || !/^[a-z0-9]{1,15}$/.test(hostEnd)) return undefined;
     if (typeof mac !== 'string' || !/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(mac)) return undefined;
     return {
       hostEnd,
       mac,
       addresses: listOf(addresses).flatMap((address) => parseAddress(String(address)) ?? []),
-      ranges: listOf(ranges).flatMap((range) => parseCidr(String(range)) ?? []),
+      egress: parseEgress(egress),
       guarded: guarded === true,
       ports: listOf(ports).flatMap(parsePort),
     };

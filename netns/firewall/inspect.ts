@@ -1,94 +1,63 @@
-import type { Run } from '../process/exec.ts';
-import { elementsOf, ListedElements } from './elements.ts';
+import { CommandError, type Run } from '../process/exec.ts';
+import { commandFailure } from '../process/ip.ts';
+import { egressChain } from './egress.ts';
+import { elementsOf, nameOf } from './elements.ts';
 import type { Footprint } from './footprint.ts';
-import type { NetworkPlan } from './masquerade.ts';
-import { isAbsent, nft } from './nft.ts';
-import { base, differences, type Listing, listingLine, parseListing, planTable, tableName } from './table.ts';
+import { type Listing, listTable, parseListing, valuesOf } from './listing.ts';
+import { type Block, base, tableName } from './table.ts';
+import { addTable, declare, formatTransaction } from './transaction.ts';
 
-/** What a listing with elements says of an attachment. */
-function missingElements(text: string, footprint: Footprint): string[] {
-  const found = new ListedElements(text);
+const inTable = `in nftables table ${tableName}`;
+
+function missingElements(listing: Listing, footprint: Footprint): string[] {
+  const values = valuesOf(listing);
   return elementsOf(footprint)
-    .filter((element) => !found.has(element))
-    .map(({ meaning }) => `the ${meaning} is missing in nftables table ${tableName}`);
-}
-
-function withoutElements(text: string): string {
-  return text.replace(/^\t\telements = \{[^}]*\}\n/gm, '');
+    .filter((element) => values.get(nameOf(element)) !== (element.value ?? []).join(' '))
+    .map(({ meaning }) => `the ${meaning} is missing ${inTable}`);
 }
 
 /**
- * How this very nft shows these blocks: words and order differ between versions. Loaded in a network namespace that
- * is gone when it is done. A listing in the same transaction has no rules yet; those are what nft echoes:
- *
- *     add rule inet dualstack guard iifname "vethds*" jump from_pods
+ * How this very nft shows these blocks, for versions differ: it loads them in a network namespace that is gone when it is
+ * done, and echoes them.
  */
-async function canonical(run: Run, operation: string, plan: NetworkPlan): Promise<Listing> {
-  const apart: Run = (command) =>
-    run({ ...command, program: 'unshare', args: ['--net', '--', command.program, ...command.args] });
-  const input = planTable([...base, ...plan.blocks]) + listingLine;
-  const text = await nft(apart, operation, input, ['--terse', '--echo']);
-  const echoed = [...text.matchAll(/^add rule inet dualstack (\S+) (.*)$/gm)];
-  const shown = [...parseListing(text)].map(([name, block]) => {
-    const rules = echoed
-      .filter(([, chain]) => name === `chain ${chain}`)
-      .map(([, , rule]) => `\t\t${rule}\n`);
-    return [name, block.replace(/\t\}\n$/, `${rules.join('')}\t}\n`)] as const;
-  });
-  return new Map(shown);
-}
-
-/** A sentence for each thing that is missing or altered. */
-export interface TableProblems {
-  /** These, the next ADD sees by itself. */
-  readonly rules: readonly string[];
-  readonly elements: readonly string[];
-}
-
-/** The table with its elements, in nft's words; nothing when there is none. @throws {Failure} as `nft`. */
-export async function listTable(run: Run, operation: string): Promise<string> {
+async function canonical(run: Run, operation: string, blocks: readonly Block[]): Promise<Listing> {
+  const args = ['--net', '--', 'nft', '-j', '-n', '--echo', '-f', '-'];
+  const input = formatTransaction([addTable, ...declare(blocks)]);
   try {
-    return await nft(run, operation, listingLine);
+    return parseListing((await run({ program: 'unshare', args, input, beside: true })).stdout);
   } catch (error) {
-    if (isAbsent(error)) return '';
-    throw error;
+    throw error instanceof CommandError ? commandFailure(operation, error) : error;
   }
 }
 
+async function wrongBlocks(run: Run, operation: string, listing: Listing, needed: readonly Block[]) {
+  const shown = await canonical(run, operation, needed);
+  return [...shown.blocks].flatMap(([name, text]) => {
+    const found = listing.blocks.get(name);
+    if (found === text) return [];
+    return [`${name} is ${found === undefined ? 'missing' : 'altered'} ${inTable}`];
+  });
+}
+
 /**
- * Compares the table with what an attachment needs there.
+ * Compares the table with what attachments need there, by what was noted when they were added.
  *
- * @param footprint undefined when nothing is known of the attachment: then its elements are not looked for.
- * @throws {Failure} as `nft`.
+ * @returns a sentence for each thing that is missing or altered.
+ * @throws {Failure} as `listTable`.
  */
 export async function inspectTable(
   run: Run,
   operation: string,
-  network: NetworkPlan,
-  footprint: Footprint | undefined,
-): Promise<TableProblems> {
-  const text = await listTable(run, operation);
-  if (text === '') return { rules: [`nftables table ${tableName} is missing`], elements: [] };
-  return {
-    rules: await wrongBlocks(run, operation, network, parseListing(withoutElements(text))),
-    elements: footprint ? missingElements(text, footprint) : [],
-  };
-}
-
-async function wrongBlocks(
-  run: Run,
-  operation: string,
-  network: NetworkPlan,
-  found: Listing,
+  footprints: readonly Footprint[],
 ): Promise<string[]> {
-  const suspects = differences(found, [...base, ...network.blocks]);
-  const shown = suspects.length > 0 ? await canonical(run, operation, network) : found;
-  const wrong = suspects.filter((name) => found.get(name) !== shown.get(name));
-  const extra = network.unwanted.map((name) => `chain ${name}`).filter((name) => found.has(name));
+  const listing = await listTable(run, operation);
+  if (listing.blocks.size === 0) return [`nftables table ${tableName} is missing`];
+  const chains = footprints
+    .filter(({ egress }) => egress.families.length > 0)
+    .map(({ egress }) => egressChain(egress));
+  const needed = [...base, ...new Map(chains.map((chain) => [chain.name, chain])).values()];
   return [
-    ...wrong.map(
-      (name) => `${name} is ${found.has(name) ? 'altered' : 'missing'} in nftables table ${tableName}`,
-    ),
-    ...extra.map((name) => `${name} should not be in nftables table ${tableName}`),
+    ...(await wrongBlocks(run, operation, listing, needed)),
+    ...footprints.flatMap((footprint) => missingElements(listing, footprint)),
   ];
 }

@@ -2,54 +2,73 @@ import { codes, Failure } from '../../conf/failure.ts';
 import { CommandError, type Run } from '../process/exec.ts';
 import { commandFailure } from '../process/ip.ts';
 import { type Complaint, parseComplaints } from './errors.ts';
+import { formatTransaction, type Operation, type Transaction } from './transaction.ts';
+
+/** An operation that was refused, and why. */
+export interface Refusal extends Omit<Complaint, 'line'> {
+  readonly operation: Operation;
+}
 
 /** A transaction that nft or the kernel refused: nothing of it was done. */
 export class RefusedTransaction extends Failure {
-  readonly complaints: readonly Complaint[];
+  readonly refusals: readonly Refusal[];
 
-  constructor(operation: string, complaints: readonly Complaint[], cause: CommandError) {
-    const texts = new Set(complaints.map(({ text }) => text));
+  constructor(operation: string, refusals: readonly Refusal[], cause: CommandError) {
+    const texts = new Set(refusals.map(({ text }) => text));
     super(codes.wiring, `${operation}: nft: ${[...texts].join('; ')}`, {
       details: cause.stderr.trim(),
       cause,
     });
-    this.complaints = complaints;
+    this.refusals = refusals;
   }
 }
 
+function refusalsOf(transaction: Transaction, { stderr }: CommandError): Refusal[] {
+  return parseComplaints(stderr).flatMap(({ line, ...complaint }) => {
+    const operation = transaction[line - 1];
+    return operation ? [{ operation, ...complaint }] : [];
+  });
+}
+
 /**
- * Has nft carry out lines as one transaction: all of them, or none.
+ * Has nft carry out a transaction.
  *
  * @param operation what it is for, for the error.
- * @param options more of nft's own: `-t` leaves elements out of listings.
- * @returns what the lines list, as it was before the transaction.
- * @throws {RefusedTransaction} when a line was refused.
- * @throws {Failure} code 11 past the deadline, 102 when nft cannot be started.
+ * @throws {RefusedTransaction} when an operation was refused.
+ * @throws {Failure} code 11 past the deadline, 102 when nft cannot be started, or crashes.
  */
-export async function nft(
-  run: Run,
-  operation: string,
-  input: string,
-  options: readonly string[] = [],
-): Promise<string> {
+export async function apply(run: Run, operation: string, transaction: Transaction): Promise<void> {
   try {
-    return (await run({ program: 'nft', args: [...options, '-f', '-'], input, beside: true })).stdout;
+    const input = formatTransaction(transaction);
+    await run({ program: 'nft', args: ['-f', '-'], input, beside: true });
   } catch (error) {
     if (!(error instanceof CommandError) || error.outcome.kind !== 'failed')
       throw commandFailure(operation, error);
-    const complaints = parseComplaints(error.stderr);
-    if (complaints.length === 0) throw commandFailure(operation, error);
-    throw new RefusedTransaction(operation, complaints, error);
+    const refusals = refusalsOf(transaction, error);
+    if (refusals.length === 0) throw commandFailure(operation, error);
+    throw new RefusedTransaction(operation, refusals, error);
   }
+}
+
+function outcomeOf(error: unknown): CommandError['outcome'] | undefined {
+  const cause = error instanceof Failure ? error.cause : error;
+  return cause instanceof CommandError ? cause.outcome : undefined;
 }
 
 /** Whether the error is that a program is not installed. */
 export function isMissing(error: unknown): boolean {
-  const cause = error instanceof Failure ? error.cause : error;
-  return cause instanceof CommandError && cause.outcome.kind === 'missing';
+  return outcomeOf(error)?.kind === 'missing';
 }
 
-/** Whether a line was refused because the table, or something in it, is not there. */
-export function isAbsent(error: unknown): boolean {
-  return error instanceof RefusedTransaction && error.complaints.some(({ kind }) => kind === 'absent');
+/**
+ * Whether the error is that a program is of no use here: not installed, or it crashed, as nft does on a table that another
+ * version made. What it was asked about is neither refused nor done.
+ */
+export function isUseless(error: unknown): boolean {
+  return ['missing', 'not started', 'killed'].includes(outcomeOf(error)?.kind ?? '');
+}
+
+/** The refusals of an error; none when it is another one. */
+export function refusalsIn(error: unknown): readonly Refusal[] {
+  return error instanceof RefusedTransaction ? error.refusals : [];
 }

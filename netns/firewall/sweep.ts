@@ -2,10 +2,11 @@ import { linkExists } from '../link/liveness.ts';
 import { hostEndPrefix } from '../link/naming.ts';
 import type { Run } from '../process/exec.ts';
 import { ipQuery } from '../process/ip.ts';
-import { deleteLine, elementsOf, type Listed, ListedElements, nameOf } from './elements.ts';
-import type { Footprint } from './footprint.ts';
-import { listTable } from './inspect.ts';
-import { isMissing, nft } from './nft.ts';
+import { elementsOf, type Listed, nameOf } from './elements.ts';
+import { type Listing, listTable, nothingListed } from './listing.ts';
+import { isMissing } from './nft.ts';
+import { removeElements } from './remove.ts';
+import { type Noted, removeUnusedChains } from './restore.ts';
 
 /** The addresses that the host has routes to by a host end, and those of the host ends. */
 async function routedAddresses(run: Run, operation: string): Promise<Set<string>> {
@@ -16,34 +17,39 @@ async function routedAddresses(run: Run, operation: string): Promise<Set<string>
   return new Set(routes.flatMap(({ dst, dev }) => (dst && dev?.startsWith(hostEndPrefix) ? dst : [])));
 }
 
-async function listed(run: Run, operation: string): Promise<readonly Listed[]> {
+async function listed(run: Run, operation: string): Promise<Listing> {
   try {
-    return new ListedElements(await listTable(run, operation)).all();
+    return await listTable(run, operation);
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (isMissing(error)) return nothingListed;
     throw error;
   }
 }
 
 /** Keys begin with the host end's name, but those of host ports, which lead to a pod's address. */
-function isStray({ key, value }: Listed, routed: ReadonlySet<string>): boolean {
-  const [, hostEnd] = /^"([^"]*)"/.exec(key) ?? [];
-  if (hostEnd !== undefined) return !linkExists(hostEnd);
-  const [target = ''] = (value ?? '').split(' . ');
-  return !routed.has(target);
+function isStray({ set, key, value = [] }: Listed, routed: ReadonlySet<string>): boolean {
+  const [first = ''] = key;
+  return set.startsWith('ports_') ? !routed.has(value[0] ?? '') : !linkExists(first);
 }
 
 /**
- * Removes the elements of pods that are gone, and of whom nobody has a note: those whose store was lost.
+ * Removes the elements of pods that are gone and that nobody has a note of, since their store was lost; and the chains that
+ * nobody uses. The table is read before the notes: what an ADD at work has there by then is noted.
  *
- * @param noted footprints of all who are known: theirs stay.
- * @throws {Failure} as `nft` and `ipQuery`; a missing nft, or table, is no error.
+ * @throws {Failure} as `listTable` and `ipQuery`; a missing nft, or table, is no error.
  */
-export async function sweep(run: Run, operation: string, noted: readonly Footprint[]): Promise<void> {
-  const kept = new Set(noted.flatMap(elementsOf).map(nameOf));
-  const unknown = (await listed(run, operation)).filter((element) => !kept.has(nameOf(element)));
-  if (unknown.length === 0) return;
-  const routed = await routedAddresses(run, operation);
-  const stray = unknown.filter((element) => isStray(element, routed));
-  if (stray.length > 0) await nft(run, operation, stray.map(deleteLine).join(''));
+export async function sweep(run: Run, operation: string, noted: Noted): Promise<void> {
+  const listing = await listed(run, operation);
+  const footprints = noted();
+  const kept = new Set(footprints.flatMap(elementsOf).map(nameOf));
+  const unknown = listing.elements.filter((element) => !kept.has(nameOf(element)));
+  if (unknown.length > 0) {
+    const routed = await routedAddresses(run, operation);
+    await removeElements(
+      run,
+      operation,
+      unknown.filter((element) => isStray(element, routed)),
+    );
+  }
+  await removeUnusedChains(run, operation, listing, footprints);
 }

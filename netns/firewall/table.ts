@@ -1,49 +1,58 @@
+import { createHash } from 'node:crypto';
 import { families } from '../../conf/family.ts';
 import { hostEndPrefix } from '../link/naming.ts';
 
-/** The one table that is ours, for both families. Everything in it is text, as `nft` lists it. */
+/** The one table that is ours, for both families. */
 export const tableName = 'inet dualstack';
 
 /** A set, a map or a chain: what it is declared with, and, in a chain, the rules. */
 export interface Block {
   readonly kind: 'set' | 'map' | 'chain';
   readonly name: string;
-  readonly header: readonly string[];
+  /** In nft's words, with semicolons; empty for a chain that only others jump to. */
+  readonly header: string;
   readonly rules: readonly string[];
 }
+
+/** nftables' word for each family in rules and types. */
+export const words = { IPv4: 'ip', IPv6: 'ip6' } as const;
 
 /** `IPv4` as part of a name. */
 export function suffixOf(family: { readonly name: string }): string {
   return family.name.toLowerCase();
 }
 
-function set(name: string, type: string): Block {
-  return { kind: 'set', name, header: [`type ${type}`], rules: [] };
+/*
+ * nft 1.1.3 and later store a set of one plain type, and a map from a plain type to a verdict, so that nft 1.0.6 dies
+ * when it lists the table, or any (kubernetes/kubernetes#136786): such keys are written with typeof. Priorities and
+ * hooks are numbers, for their names differ between versions.
+ */
+function set(name: string, key: string): Block {
+  return { kind: 'set', name, header: `${key};`, rules: [] };
 }
 
 function map(name: string, type: string): Block {
-  return { kind: 'map', name, header: [`type ${type}`], rules: [] };
+  return { kind: 'map', name, header: `${type};`, rules: [] };
 }
 
 function chain(name: string, rules: readonly string[], hook?: string): Block {
-  return { kind: 'chain', name, header: hook ? [`type ${hook}; policy accept;`] : [], rules };
+  return { kind: 'chain', name, header: hook ? `type ${hook}; policy accept;` : '', rules };
 }
 
-/** nftables' word for each family in rules and types. */
-export const words = { IPv4: 'ip', IPv6: 'ip6' } as const;
 const fromPods = `"${hostEndPrefix}*"`;
 
 const sets: readonly Block[] = [
-  set('guarded', 'ifname'),
-  set('owners', 'ifname . ether_addr'),
-  set('hairpins', 'ifname . ifname'),
+  set('guarded', 'typeof iifname'),
+  set('owners', 'type ifname . ether_addr'),
+  set('hairpins', 'type ifname . ifname'),
   ...families.flatMap((family) => {
-    const address = `${suffixOf(family)}_addr`;
-    const target = `${address} . inet_service`;
+    const suffix = suffixOf(family);
+    const target = `${suffix}_addr . inet_service`;
     return [
-      set(`sources_${suffixOf(family)}`, `ifname . ether_addr . ${address}`),
-      map(`ports_${suffixOf(family)}`, `inet_proto . inet_service : ${target}`),
-      map(`ports_on_${suffixOf(family)}`, `${address} . inet_proto . inet_service : ${target}`),
+      set(`sources_${suffix}`, `type ifname . ether_addr . ${suffix}_addr`),
+      map(`ports_${suffix}`, `type inet_proto . inet_service : ${target}`),
+      map(`ports_on_${suffix}`, `type ${suffix}_addr . inet_proto . inet_service : ${target}`),
+      map(`egress_${suffix}`, `typeof iifname . ${words[family.name]} saddr : verdict`),
     ];
   }),
 ];
@@ -59,7 +68,7 @@ const linkScope = [
 ];
 
 const chains: readonly Block[] = [
-  chain('guard', [`iifname ${fromPods} jump from_pods`], 'filter hook prerouting priority raw'),
+  chain('guard', [`iifname ${fromPods} jump from_pods`], 'filter hook prerouting priority -300'),
   // No pod is a router; and none may reach what listens on the node's loopback (CVE-2020-8558), which host ports open.
   chain('from_pods', [
     'icmpv6 type { nd-router-advert, nd-redirect } drop',
@@ -74,7 +83,7 @@ const chains: readonly Block[] = [
     `iifname . ether saddr @owners ip6 saddr { ::, fe80::/10 } icmpv6 type { ${linkScope.join(', ')} } return`,
     'drop',
   ]),
-  chain('from_outside', ['fib daddr type local jump host_ports'], 'nat hook prerouting priority dstnat'),
+  chain('from_outside', ['fib daddr type local jump host_ports'], 'nat hook prerouting priority -100'),
   chain('from_node', ['fib daddr type local jump host_ports'], 'nat hook output priority -100'),
   // IPv6 has no way from ::1 to another interface: what listens there keeps its port.
   chain('host_ports', [
@@ -95,70 +104,25 @@ const chains: readonly Block[] = [
       'ct status dnat iifname . oifname @hairpins masquerade fully-random',
       `ct status dnat oifname ${fromPods} ip saddr 127.0.0.0/8 masquerade fully-random`,
     ],
-    'nat hook postrouting priority srcnat',
+    'nat hook postrouting priority 100',
+  ),
+  // What a pod has in these maps is what its configuration said when it was added.
+  chain(
+    'to_outside',
+    families.map((family) => `iifname . ${words[family.name]} saddr vmap @egress_${suffixOf(family)}`),
+    'nat hook postrouting priority 100',
   ),
 ];
 
-/** The part of the table that all networks of a node share: the same for every configuration. */
-export const base: readonly Block[] = [...sets, ...chains];
+/** Tables that this plan did not make lack the chain of this name. */
+export const planPrefix = 'plan_';
 
-function textOf({ kind, name, header, rules }: Block): string {
-  const lines = [...header, ...rules].map((line) => `\t\t${line}\n`);
-  return `\t${kind} ${name} {\n${lines.join('')}\t}\n`;
-}
+const shared: readonly Block[] = [...sets, ...chains];
 
-function tableOf(blocks: readonly string[]): string {
-  return `table ${tableName} {\n${blocks.join('\n')}}\n`;
-}
+const digest = createHash('sha256').update(JSON.stringify(shared)).digest('hex');
 
-/** The table with these blocks, exactly as `nft -t list table` shows it. */
-export function planTable(blocks: readonly Block[]): string {
-  return tableOf(blocks.map(textOf));
-}
+/** The chain that says, by being there, which plan the table follows. It holds no rules. */
+export const planChain = `${planPrefix}${digest.slice(0, 12)}`;
 
-/**
- * Lines for `nft -f -` that bring these blocks to what they should be, and leave the elements of sets alone.
- *
- * @param unwanted names of chains that should not be.
- */
-export function planRewrite(blocks: readonly Block[], unwanted: readonly string[] = []): string {
-  const own = blocks.filter(({ kind }) => kind === 'chain').map(({ name }) => name);
-  return [
-    planTable(blocks.map((block) => ({ ...block, rules: [] }))),
-    ...own.map((name) => `flush chain ${tableName} ${name}\n`),
-    ...unwanted.flatMap((name) =>
-      ['add', 'flush', 'delete'].map((verb) => `${verb} chain ${tableName} ${name}\n`),
-    ),
-    planTable(blocks),
-  ].join('');
-}
-
-/** Lines before others that make the table anew, for one that is not ours to mend: of another version, say. */
-export const removal = `add table ${tableName}\ndelete table ${tableName}\n`;
-
-/** Asks for the table, at the end of other lines or alone. */
-export const listingLine = `list table ${tableName}\n`;
-
-/** A listing, taken apart: the text of each block under `chain guard`. */
-export type Listing = ReadonlyMap<string, string>;
-
-/**
- * Takes apart what `nft -t list table` says:
- *
- *     table inet dualstack {
- *         set guarded {
- *             type ifname
- *         }
- *         chain guard {
- *             …
- */
-export function parseListing(text: string): Listing {
-  const blocks = [...text.matchAll(/^\t(set|map|chain) (\S+) \{\n(?:\t\t.*\n)*\t\}\n/gm)];
-  return new Map(blocks.map(([block, kind, name]) => [`${kind} ${name}`, block]));
-}
-
-/** The names of the blocks that are missing or otherwise than they should be: `chain guard`. */
-export function differences(listing: Listing, blocks: readonly Block[]): string[] {
-  const wrong = blocks.filter((block) => listing.get(`${block.kind} ${block.name}`) !== textOf(block));
-  return wrong.map(({ kind, name }) => `${kind} ${name}`);
-}
+/** The part of the table that all pods of a node share: the same for every configuration. */
+export const base: readonly Block[] = [...shared, chain(planChain, [])];

@@ -66,30 +66,44 @@ async function isForeign(run: Run, names: PairNames, operation: string): Promise
   return link !== undefined && link.address !== names.hostMac;
 }
 
+/** A wiring whose pair has no names yet. */
+export interface WiringRequest extends Omit<Wiring, 'names'> {
+  /** Of the pod's end, when somebody asked for one. */
+  readonly podMac: string | undefined;
+}
+
+/** What was done to the kernel by the time of an error. */
+export interface WiringProgress {
+  /** Whether there may be a pair of ours. */
+  hasPair: boolean;
+}
+
 /**
- * Makes the veth pair and sets up the host's end.
+ * Makes the veth pair and sets up the host's end. Should another's link have a name, the next one is tried.
  *
- * @param plan makes the wiring for these names.
- * @param made is called once there may be a pair of ours, also before an error.
  * @returns the wiring that was applied.
  */
 export async function wireHost(
   run: Run,
   attachment: Attachment,
   descriptor: number,
-  plan: (names: PairNames) => Wiring,
-  made: () => void,
+  request: WiringRequest,
+  progress: WiringProgress,
 ): Promise<Wiring> {
   const operation = `wire ${describeAttachment(attachment)}`;
-  for (const names of candidateNames(attachment)) {
-    const wiring = plan(names);
-    const refused = await makePair(run, descriptor, operation, wiring).then(made, (error: unknown) => {
-      if (isPairRefused(error)) return error;
-      if (mayHaveActed(error)) made();
-      throw error;
-    });
-    if (!refused) return wiring;
-    if (!(await isForeign(run, wiring.names, operation))) throw interfaceExists(wiring, operation, refused);
+  for (const names of candidateNames(attachment, request.podMac)) {
+    const wiring = { ...request, names };
+    try {
+      await makePair(run, descriptor, operation, wiring);
+      progress.hasPair = true;
+      return wiring;
+    } catch (error) {
+      if (!isPairRefused(error)) {
+        progress.hasPair = mayHaveActed(error);
+        throw error;
+      }
+      if (!(await isForeign(run, names, operation))) throw interfaceExists(wiring, operation, error);
+    }
   }
   throw new Failure(codes.wiring, `${operation}: other links have all names that it could have`);
 }
@@ -232,7 +246,9 @@ export async function removePairsBut(
   gateways: readonly string[],
 ): Promise<void> {
   const operation = 'remove links that belong to nobody';
-  const kept = new Set(attachments.flatMap(candidateNames).map(({ hostEnd }) => hostEnd));
+  const kept = new Set(
+    attachments.flatMap((attachment) => candidateNames(attachment)).map(({ hostEnd }) => hostEnd),
+  );
   const links = (await ipQuery(run, 'host', operation, ['address show type veth'])) as AddressedLink[];
   const orphans = links.filter(
     ({ ifname, addr_info }) =>

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Attachment } from '../../ipam/store/store.ts';
-import { isNamespace } from './namespace.ts';
+import { isHeld, isNamespace } from './namespace.ts';
 import { candidateNames } from './naming.ts';
 
 /** Whether our network namespace has an interface of this name: every one has its settings there. */
@@ -11,8 +11,12 @@ export function linkExists(name: string): boolean {
 /**
  * Whether an attachment is provably dead: its network namespace is gone, and so is its host end. Starts no
  * process. One whose namespace is not known is never provably dead.
+ *
+ * @param identity of the namespace, for an attachment without a host end: then nothing may lead to it any more, be its
+ *   path gone or not.
  */
-export function isProvablyDead(attachment: Attachment, netns: string): boolean {
+export function isProvablyDead(attachment: Attachment, netns: string, identity?: string): boolean {
   if (netns === '' || isNamespace(netns)) return false;
+  if (identity !== undefined && isHeld(identity)) return false;
   return !candidateNames(attachment).some(({ hostEnd }) => linkExists(hostEnd));
 }

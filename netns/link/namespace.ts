@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { codes, Failure, reason } from '../../conf/failure.ts';
 
 const ownNamespace = '/proc/self/ns/net';
@@ -10,6 +10,49 @@ export function isNamespace(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Which namespace a path leads to, unlike any other that lives: `4:4026532281`; undefined when there is none. */
+export function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a mount of our mount namespace holds a namespace (proc_pid_mountinfo(5)): `… net:[4026532281] /run/netns/a …`. */
+function isMounted(inode: string): boolean {
+  try {
+    return readFileSync('/proc/self/mountinfo', 'utf8').includes(` net:[${inode}] `);
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Whether anything holds a network namespace: a process that is in it or has it open, or a mount. Looks at all processes of
+ * the host, so it is for when there is no address left.
+ *
+ * @param identity as identityOf.
+ */
+export function isHeld(identity: string): boolean {
+  if (isMounted(identity.replace(/.*:/, ''))) return true;
+  const processes = namesIn('/proc').filter((name) => /^\d+$/.test(name));
+  return processes.some((process) => {
+    if (identityOf(`/proc/${process}/ns/net`) === identity) return true;
+    const open = `/proc/${process}/fd`;
+    return namesIn(open).some((descriptor) => identityOf(`${open}/${descriptor}`) === identity);
+  });
 }
 
 /** Whether the path is the network namespace that we run in. */

@@ -18,9 +18,14 @@ function macFrom(digits: string): string {
   return local.map((octet) => octet.toString(16).padStart(2, '0')).join(':');
 }
 
-/** 36 bits of a hash are not all there is: should another's link have the first name, the next one is taken. */
-export function candidateNames(attachment: Attachment): PairNames[] {
-  return [0, 1, 2].map((attempt) => pairNames(attachment, attempt));
+/**
+ * 36 bits of a hash are not all there is: should another's link have the first name, the next one is taken.
+ *
+ * @param podMac that somebody asked for, in place of the hash's.
+ */
+export function candidateNames(attachment: Attachment, podMac?: string): PairNames[] {
+  const names = [0, 1, 2].map((attempt) => pairNames(attachment, attempt));
+  return podMac === undefined ? names : names.map((pair) => ({ ...pair, podMac }));
 }
 
 function pairNames(attachment: Attachment, attempt: number): PairNames {

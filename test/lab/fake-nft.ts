@@ -1,26 +1,33 @@
 import type { Reply } from './expected-runs.ts';
 
 interface Block {
-  readonly header: readonly string[];
-  readonly rules: readonly string[];
+  readonly kind: string;
+  readonly header: string;
+  readonly rules: string[];
 }
 
 interface State {
-  /** By kind and name: `chain guard`. */
   readonly blocks: Map<string, Block>;
   /** By set and key, with what it maps to. */
   readonly elements: Map<string, string>;
 }
 
-type Fault = 'File exists' | 'No such file or directory';
+type Fault = 'File exists' | 'No such file or directory' | 'Device or resource busy';
 
-function isHeader(line: string): boolean {
-  return /^(?:type|comment) /.test(line);
+/** `vethds01 . 10.0.0.2 : jump egress_4f`, without quotes, as libnftables-json(5) writes it. */
+function fieldsOf(text: string): unknown {
+  const fields = text.split(' . ').map((field) => field.replaceAll('"', ''));
+  return fields.length === 1 ? fields[0] : { concat: fields };
+}
+
+function targetOf(text: string): unknown {
+  const [, target] = /^jump (\S+)$/.exec(text) ?? [];
+  return target ? { jump: { target } } : fieldsOf(text);
 }
 
 /**
  * Stands in for nft and its kernel, with one table: as far as the plugin writes it, whole transactions, and with the
- * two refusals that the plugin acts on.
+ * refusals that the plugin acts on.
  */
 export class FakeNft {
   #state: State | undefined;
@@ -36,109 +43,104 @@ export class FakeNft {
   }
 
   run(options: readonly string[], input: string): Reply {
-    const transaction = new Transaction(this.#state, !options.some((one) => /^-t$|^--terse$/.test(one)));
-    const lines = input.split('\n');
-    for (let index = 0; index < lines.length; index++) {
-      const fault = transaction.line(lines[index] ?? '');
-      if (fault)
-        transaction.complaints.push(`/dev/stdin:${index + 1}:1-2: Error: Could not process rule: ${fault}`);
-    }
-    if (transaction.complaints.length > 0) {
-      return { stderr: `${transaction.complaints.join('\n')}\n`, outcome: { kind: 'failed', status: 1 } };
-    }
+    if (options.includes('list')) return this.#list();
+    const transaction = new Transaction(this.#state);
+    const faults = input.split('\n').flatMap((line, index) => {
+      const fault = line
+        .split(/; (?=add |delete )/)
+        .map((each) => transaction.carryOut(each))
+        .find(Boolean);
+      return fault ? [`/dev/stdin:${index + 1}:1-2: Error: Could not process rule: ${fault}`] : [];
+    });
+    if (faults.length > 0) return refused(faults.join('\n'));
+    if (options.includes('--echo')) return { stdout: listingOf(transaction.state) };
     this.#state = transaction.state;
-    return { stdout: transaction.output };
+    return { stdout: '' };
+  }
+
+  #list(): Reply {
+    return this.#state ? { stdout: listingOf(this.#state) } : refused('Error: No such file or directory');
   }
 }
 
-/** One input of nft, line by line. */
+function refused(stderr: string): Reply {
+  return { stderr: `${stderr}\n`, outcome: { kind: 'failed', status: 1 } };
+}
+
+function listingOf(state: State | undefined): string {
+  const objects = [...(state?.blocks ?? [])].flatMap(([name, { kind, header, rules }]) => {
+    const elem = [...(state?.elements ?? [])].flatMap(([element, value]) => {
+      const [set = '', key = ''] = element.split('\t');
+      if (set !== name) return [];
+      return [kind === 'map' ? [fieldsOf(key), targetOf(value)] : fieldsOf(key)];
+    });
+    const object = { [kind]: { name, header, ...(elem.length > 0 && { elem }) } };
+    return [object, ...rules.map((expr) => ({ rule: { chain: name, expr } }))];
+  });
+  return JSON.stringify({ nftables: [{ metainfo: {} }, { table: { name: 'dualstack' } }, ...objects] });
+}
+
+/** One input of nft, command by command. */
 class Transaction {
   state: State | undefined;
-  output = '';
-  readonly complaints: string[] = [];
-  readonly #before: State | undefined;
-  readonly #showsElements: boolean;
-  /** The block that the lines are in. */
-  #block: string | undefined;
 
-  constructor(before: State | undefined, showsElements: boolean) {
-    this.#before = before;
-    this.#showsElements = showsElements;
-    this.state = before && { blocks: new Map(before.blocks), elements: new Map(before.elements) };
+  constructor(before: State | undefined) {
+    this.state = before && {
+      blocks: new Map(
+        [...before.blocks].map(([name, block]) => [name, { ...block, rules: [...block.rules] }]),
+      ),
+      elements: new Map(before.elements),
+    };
   }
 
-  line(line: string): Fault | undefined {
-    if (line.startsWith('\t')) return this.#declare(line);
-    const [, statement = '', rest = ''] = /^(\w+ \w+|table) ?(?:inet dualstack ?)?(.*)$/.exec(line) ?? [];
-    if (statement === 'table' || statement === 'add table') this.#table();
-    if (statement === 'delete table') this.state = undefined;
-    if (statement.endsWith(' chain')) this.#chain(statement, `chain ${rest}`);
-    if (statement === 'list table') return this.#list();
-    return statement.endsWith(' element') ? this.#element(line) : undefined;
+  /** @returns what is wrong with it. */
+  carryOut(command: string): Fault | undefined {
+    if (command.trim() === '') return undefined;
+    const [, verb = '', kind = '', name = '', rest = ''] =
+      /^(\w+) (\w+) inet dualstack ?(\S*) ?(.*)$/.exec(command) ?? [];
+    if (kind === 'table') return this.#table(verb);
+    if (!this.state) return 'No such file or directory';
+    if (kind === 'element') return this.#element(verb, name, rest.replace(/^\{ | \}$/g, ''));
+    if (kind === 'rule') return this.#rule(name, rest);
+    return this.#block(verb, kind, name, rest);
   }
 
-  #table(): State {
-    this.state ??= { blocks: new Map(), elements: new Map() };
-    return this.state;
+  #table(verb: string): undefined {
+    if (verb === 'delete') this.state = undefined;
+    else this.state ??= { blocks: new Map(), elements: new Map() };
   }
 
-  #declare(line: string): undefined {
-    const { blocks } = this.#table();
-    const [, opened] = /^\t(\w+ \S+) \{$/.exec(line) ?? [];
-    if (opened) this.#block = opened;
-    const name = this.#block ?? '';
-    const { header, rules } = blocks.get(name) ?? { header: [], rules: [] };
-    const text = line.startsWith('\t\t') ? line.slice(2) : '';
-    const isNewHeader = isHeader(text) && !header.includes(text);
-    const isRule = text !== '' && !isHeader(text);
-    blocks.set(name, {
-      header: isNewHeader ? [...header, text] : header,
-      rules: isRule ? [...rules, text] : rules,
-    });
-  }
-
-  #chain(statement: string, name: string): void {
-    const { blocks } = this.#table();
-    if (statement === 'delete chain') blocks.delete(name);
-    else blocks.set(name, { header: blocks.get(name)?.header ?? [], rules: [] });
-  }
-
-  #element(line: string): Fault | undefined {
-    for (const part of line.split('; ')) {
-      const [, verb, set = '', content = ''] =
-        /^(\w+) element inet dualstack (\S+) \{ (.*) \}$/.exec(part) ?? [];
-      const [key = '', value = ''] = content.split(' : ');
-      const { blocks, elements } = this.state ?? {};
-      if (!elements || !(blocks?.has(`set ${set}`) || blocks?.has(`map ${set}`)))
-        return 'No such file or directory';
-      const present = elements.get(`${set} ${key}`);
-      if (verb === 'add' && present !== undefined && present !== value) return 'File exists';
-      if (verb === 'add') elements.set(`${set} ${key}`, value);
-      if (verb === 'delete') elements.delete(`${set} ${key}`);
-      if (verb === 'get' && present === undefined) return 'No such file or directory';
-      if (verb === 'get')
-        this.output += `\tmap ${set} {\n\t\ttype\n\t\telements = { ${key} : ${present} }\n\t}\n`;
+  #block(verb: string, kind: string, name: string, header: string): Fault | undefined {
+    const { blocks, elements } = this.state as State;
+    const block = blocks.get(name);
+    if (verb === 'add') {
+      if (block && block.header !== header) return 'File exists';
+      if (!block) blocks.set(name, { kind, header, rules: [] });
+      return undefined;
     }
+    if (!block) return 'No such file or directory';
+    if (verb === 'flush') block.rules.length = 0;
+    else if ([...elements.values()].includes(`jump ${name}`)) return 'Device or resource busy';
+    else blocks.delete(name);
     return undefined;
   }
 
-  /** As it was before the transaction; a table that is made in it has no rules yet. */
-  #list(): Fault | undefined {
-    const shown = this.#before ?? this.state;
-    if (!shown) return 'No such file or directory';
-    const blocks = [...shown.blocks].map(([name, { header, rules }]) => {
-      const lines = [...header, ...(this.#before ? rules : []), ...this.#elementsOf(name, shown)];
-      return `\t${name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
-    });
-    this.output += `table inet dualstack {\n${blocks.join('\n')}}\n`;
-    return undefined;
+  #rule(chain: string, rule: string): Fault | undefined {
+    const block = this.state?.blocks.get(chain);
+    block?.rules.push(rule);
+    return block ? undefined : 'No such file or directory';
   }
 
-  #elementsOf(block: string, { elements }: State): string[] {
-    const own = `${block.split(' ')[1]} `;
-    const entries = [...elements].filter(([name]) => name.startsWith(own));
-    if (!this.#showsElements || entries.length === 0 || block.startsWith('chain')) return [];
-    const list = entries.map(([name, value]) => `${name.slice(own.length)}${value && ` : ${value}`}`);
-    return [`elements = { ${list.join(', ')} }`];
+  #element(verb: string, set: string, text: string): Fault | undefined {
+    const { blocks, elements } = this.state as State;
+    const [key = '', value = ''] = text.split(' : ');
+    const name = `${set}\t${key}`;
+    const [, target] = /^jump (\S+)$/.exec(value) ?? [];
+    if (!blocks.has(set) || (target && !blocks.has(target))) return 'No such file or directory';
+    const found = elements.get(name);
+    if (verb === 'delete') return elements.delete(name) ? undefined : 'No such file or directory';
+    if (found !== undefined && found !== value) return 'File exists';
+    elements.set(name, value);
+    return undefined;
   }
 }

@@ -1,7 +1,11 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Host } from '../../cmd/cni/call.ts';
 import type { Environment } from '../../cmd/cni/environment.ts';
 import { type Answer, answer, type Face, type Invocation } from '../../cmd/cni/protocol.ts';
 import { ipamPlugin } from '../../cmd/verbs/ipam.ts';
 import { plugin } from '../../cmd/verbs/plugin.ts';
+import { NodeRegistry } from '../../ipam/store/registry.ts';
 import type { Run } from '../../netns/process/exec.ts';
 import { systemPath } from './namespaces.ts';
 
@@ -18,6 +22,22 @@ export const asIpamPlugin = answering(ipamPlugin);
 /** The plugin with other handlers. */
 export function withHandlers(handlers: Face['handlers']): Answering {
   return answering({ ...plugin, handlers });
+}
+
+/** The way to the outside of a call. @param node a folder for what the node keeps; some that no call shares, else. */
+export function hostWith(run: Run, warn: Host['warn'] = () => {}, node = unshared()): Host {
+  return { run, warn, registry: new NodeRegistry(node), portPatience: 0 };
+}
+
+function unshared(): string {
+  return join(tmpdir(), `dualstack-node-${process.pid}-${Math.random()}`);
+}
+
+/** Beside the leases: nodes of a test have folders of their own. */
+function nodeOf(input: unknown): string | undefined {
+  const { dataDir, ipam } = Object(input) as { dataDir?: unknown; ipam?: { dataDir?: unknown } };
+  const own = dataDir ?? ipam?.dataDir;
+  return typeof own === 'string' && own.startsWith(tmpdir()) ? `${own}.node` : undefined;
 }
 
 /** Namespaces that every process has, and that are not its network: they stand for a pod's where none is entered. */
@@ -57,8 +77,7 @@ export async function callInProcess(command: string, call: InProcessCall): Promi
   const { output, status: exitStatus } = await as(command, {
     environment,
     readInput: () => (typeof input === 'string' ? input : JSON.stringify(input)),
-    run,
-    warn: (sentence) => warnings.push(sentence),
+    ...hostWith(run, (sentence) => void warnings.push(sentence), nodeOf(input)),
   });
   return { status: exitStatus, output, object: output === '' ? undefined : JSON.parse(output), warnings };
 }

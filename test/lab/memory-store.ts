@@ -1,10 +1,8 @@
 import type { Attachment, LeaseStore } from '../../ipam/store/store.ts';
 
-/** Leases in a map: stands in for the disk, and lets a test decide who is dead. */
+/** Leases in a map: stands in for the disk. */
 export class MemoryStore implements LeaseStore {
   readonly leases = new Map<string, string>();
-  /** Container IDs whose leases `reclaim` takes back. */
-  readonly dead = new Set<string>();
   /** How often all leases were looked at. */
   scans = 0;
   readonly #lastGiven = new Map<number, string>();
@@ -15,6 +13,11 @@ export class MemoryStore implements LeaseStore {
     return true;
   }
 
+  giveBack(_: Attachment, address: string): void {
+    this.leases.delete(address);
+  }
+
+  /** Gives back all that a container has. */
   release({ containerID }: Attachment): void {
     for (const [address, holder] of this.leases) if (holder === containerID) this.leases.delete(address);
   }
@@ -34,11 +37,5 @@ export class MemoryStore implements LeaseStore {
   taken(): ReadonlySet<string> {
     this.scans++;
     return new Set(this.leases.keys());
-  }
-
-  reclaim(): boolean {
-    const before = this.leases.size;
-    for (const containerID of this.dead) this.release({ containerID, ifname: 'eth0' });
-    return this.leases.size < before;
   }
 }

@@ -1,10 +1,11 @@
 import { equal } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, rmdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
+import { defaultNodeState } from '../../ipam/store/registry.ts';
 import { nftFolder } from './nft-folder.ts';
 import { until } from './until.ts';
 
@@ -135,11 +136,19 @@ export class Lab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { name } of this.#namespaces.splice(0)) {
+    for (const { name, path } of this.#namespaces.splice(0)) {
+      await removeNodeState(path);
       await execa('ip', ['netns', 'delete', name], { reject: false });
     }
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** What the plugin keeps for the node until its last pod is gone: labs go with their pods. */
+async function removeNodeState(path: string): Promise<void> {
+  const { ino } = await stat(path);
+  await rm(join(defaultNodeState, `${ino}`), { recursive: true, force: true });
+  for (const folder of [defaultNodeState, dirname(defaultNodeState)]) await rmdir(folder).catch(() => {});
 }
 
 function nodad(address: string): string[] {

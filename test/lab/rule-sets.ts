@@ -1,89 +1,101 @@
-import { parseCidr } from '../../conf/family.ts';
-import type { Egress } from '../../netns/firewall/masquerade.ts';
+import { type Address, parseAddress, parseCidr } from '../../conf/family.ts';
+import type { EgressSettings } from '../../netns/firewall/egress.ts';
 
 /** CIDRs from texts that are such. */
 export function cidrs(...texts: string[]) {
   return texts.flatMap((text) => parseCidr(text) ?? []);
 }
 
-const usual: Egress = {
-  network: 'pods',
-  ipMasq: 'auto',
-  podRanges: cidrs('10.244.1.0/24', 'fd00:10:244:1::/64'),
-  exempt: [],
-  delegated: false,
-};
+/** Addresses from texts that are such. */
+export function addressesOf(...texts: string[]): Address[] {
+  return texts.flatMap((text) => parseAddress(text) ?? []);
+}
 
 interface Sample {
   readonly what: string;
-  readonly egress: Egress;
-  /** The network's chain, but its name, as nft lists it: undefined when there should be none. */
-  readonly rules: readonly string[] | undefined;
+  readonly addresses: readonly Address[];
+  /** Destinations that see the pod's own address. */
+  readonly direct: readonly ReturnType<typeof cidrs>[number][];
+  readonly settings: EgressSettings;
+  /** The rules of the chain that such a pod's packets pass. */
+  readonly rules: readonly string[];
 }
 
-const link = { v4: '169.254.0.0/16, 224.0.0.0/4, 255.255.255.255', v6: 'fe80::/10, ff00::/8' };
+const settings: EgressSettings = { ipMasq: 'auto', masqLinkLocal: true, masqLinkLocalIPv6: false };
+const usual = {
+  addresses: addressesOf('10.244.1.7', 'fd00:10:244:1::7'),
+  direct: cidrs('10.244.1.0/24', 'fd00:10:244:1::/64'),
+  settings,
+};
+const many = { v4: '224.0.0.0/4, 255.255.255.255', v6: 'ff00::/8' };
 
-/** A handful of configurations, with the rules that they come to. */
+/** A handful of pods, with the rules that they come to. */
 export const samples: readonly Sample[] = [
   {
     what: 'private podCIDRs',
-    egress: usual,
+    ...usual,
     rules: [
-      `ip saddr 10.244.1.0/24 ip daddr != { 10.244.1.0/24, ${link.v4} } masquerade fully-random`,
-      `ip6 saddr fd00:10:244:1::/64 ip6 daddr != { fd00:10:244:1::/64, ${link.v6} } masquerade fully-random`,
+      `ip daddr != { 10.244.1.0/24, ${many.v4} } masquerade fully-random`,
+      `ip6 daddr != { fd00:10:244:1::/64, fe80::/10, ${many.v6} } masquerade fully-random`,
+    ],
+  },
+  {
+    what: 'link-local destinations, the other way round',
+    ...usual,
+    settings: { ...settings, masqLinkLocal: false, masqLinkLocalIPv6: true },
+    rules: [
+      `ip daddr != { 10.244.1.0/24, 169.254.0.0/16, ${many.v4} } masquerade fully-random`,
+      `ip6 daddr != { fd00:10:244:1::/64, ${many.v6} } masquerade fully-random`,
     ],
   },
   {
     what: 'clusterCIDRs that hold the podCIDRs, and a single address',
-    egress: {
-      ...usual,
-      exempt: cidrs('10.244.0.0/16', 'fd00:10:244::/48', '192.0.2.7/32', '2001:db8::7/128'),
-    },
+    ...usual,
+    direct: [
+      ...usual.direct,
+      ...cidrs('10.244.0.0/16', 'fd00:10:244::/48', '192.0.2.7/32', '2001:db8::7/128'),
+    ],
     rules: [
-      `ip saddr 10.244.1.0/24 ip daddr != { 10.244.0.0/16, 169.254.0.0/16, 192.0.2.7, 224.0.0.0/4, 255.255.255.255 } masquerade fully-random`,
-      `ip6 saddr fd00:10:244:1::/64 ip6 daddr != { 2001:db8::7, fd00:10:244::/48, ${link.v6} } masquerade fully-random`,
+      `ip daddr != { 10.244.0.0/16, 192.0.2.7, ${many.v4} } masquerade fully-random`,
+      `ip6 daddr != { 2001:db8::7, fd00:10:244::/48, fe80::/10, ${many.v6} } masquerade fully-random`,
     ],
   },
   {
     what: 'ranges that touch and overlap',
-    egress: {
-      ...usual,
-      network: 'a.network-of_many.words',
-      podRanges: cidrs(
-        '10.1.0.0/24',
-        '10.1.1.0/24',
-        '10.1.2.0/24',
-        '10.3.0.0/32',
-        'fd01::/64',
-        'fd01:0:0:1::/64',
-      ),
-      exempt: cidrs('10.0.0.0/15', '10.1.128.0/17', '240.0.0.0/5', 'fe00::/8'),
-    },
+    ...usual,
+    direct: cidrs(
+      '10.1.0.0/24',
+      '10.1.1.0/24',
+      '10.1.2.0/24',
+      '10.3.0.0/32',
+      'fd01::/64',
+      'fd01:0:0:1::/64',
+      '240.0.0.0/5',
+      'fe00::/8',
+    ),
     rules: [
-      'ip saddr { 10.1.0.0-10.1.2.255, 10.3.0.0 } ip daddr != { 10.0.0.0/15, 10.3.0.0, 169.254.0.0/16, 224.0.0.0-247.255.255.255, 255.255.255.255 } masquerade fully-random',
-      'ip6 saddr fd01::/63 ip6 daddr != { fd01::/63, fe00::/7 } masquerade fully-random',
+      'ip daddr != { 10.1.0.0-10.1.2.255, 10.3.0.0, 224.0.0.0-247.255.255.255, 255.255.255.255 } masquerade fully-random',
+      'ip6 daddr != { fd01::/63, fe00::/7 } masquerade fully-random',
     ],
   },
   {
-    what: 'one family alone, public and private ranges, auto',
-    egress: { ...usual, podRanges: cidrs('198.51.100.0/24', '100.64.0.0/16', '2001:db8:1::/64') },
-    rules: [
-      `ip saddr 100.64.0.0/16 ip daddr != { 100.64.0.0/16, 169.254.0.0/16, 198.51.100.0/24, 224.0.0.0/4, 255.255.255.255 } masquerade fully-random`,
-    ],
+    what: 'a private and a public address, auto',
+    ...usual,
+    addresses: addressesOf('100.64.0.7', '2001:db8:1::7'),
+    rules: [`ip daddr != { 10.244.1.0/24, ${many.v4} } masquerade fully-random`],
   },
   {
     what: 'by family',
-    egress: {
-      ...usual,
-      ipMasq: { IPv4: false, IPv6: true },
-      podRanges: cidrs('10.244.1.0/24', '2001:db8:1::/64'),
-    },
-    rules: [`ip6 saddr 2001:db8:1::/64 ip6 daddr != { 2001:db8:1::/64, ${link.v6} } masquerade fully-random`],
+    ...usual,
+    settings: { ...settings, ipMasq: { IPv4: false, IPv6: true } },
+    addresses: addressesOf('10.244.1.7', '2001:db8:1::7'),
+    rules: [`ip6 daddr != { fd00:10:244:1::/64, fe80::/10, ${many.v6} } masquerade fully-random`],
   },
-  { what: 'false', egress: { ...usual, ipMasq: false }, rules: undefined },
+  { what: 'false', ...usual, settings: { ...settings, ipMasq: false }, rules: [] },
   {
     what: 'nothing left to masquerade to',
-    egress: { ...usual, exempt: cidrs('0.0.0.0/0', '::/1', '8000::/1') },
-    rules: undefined,
+    ...usual,
+    direct: cidrs('0.0.0.0/0', '::/1', '8000::/1'),
+    rules: [],
   },
 ];

@@ -6,15 +6,16 @@ import { allocate, type Lease } from '../../../ipam/allocate.ts';
 import { describePool, poolsOf } from '../../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../../ipam/preference.ts';
 import type { Attachment } from '../../../ipam/store/store.ts';
-import { addLine, elementsOf } from '../../../netns/firewall/elements.ts';
-import { planNetwork } from '../../../netns/firewall/masquerade.ts';
-import { tableName, words } from '../../../netns/firewall/table.ts';
+import { egressChain } from '../../../netns/firewall/egress.ts';
+import { elementsOf } from '../../../netns/firewall/elements.ts';
+import { words } from '../../../netns/firewall/table.ts';
+import { addElement, declare } from '../../../netns/firewall/transaction.ts';
 import { forwardingSwitch, isForwarding, runsIPv6 } from '../../../netns/host/host.ts';
 import { candidateNames } from '../../../netns/link/naming.ts';
 import { planHost, plannedRoutes, planPod, quietSysctls, type Wiring } from '../../../netns/link/plan.ts';
 import { openStore } from '../../cni/call.ts';
 import { linkMtu, routesOf } from '../../verbs/add.ts';
-import { protectionOf } from '../../verbs/protect.ts';
+import { footprintOf, protectionOf } from '../../verbs/firewall.ts';
 import { type Command, confDirFlag, type Report, type ToolHost, type Typed } from '../engine/command.ts';
 import { hanging, paint, type Screen } from '../engine/screen.ts';
 import { candidatesIn, type NetworkFile, ownPlugin, readNetworkFile } from '../init/conflist.ts';
@@ -69,44 +70,31 @@ function routeLines(wiring: Wiring): string[] {
 /**
  * Which source address the other end sees, by destination, from a rule of our own:
  *
- *     ip saddr 10.244.1.0/24 ip daddr != { 10.244.1.0/24, 169.254.0.0/16 } masquerade fully-random
+ *     ip daddr != { 10.244.1.0/24, 224.0.0.0/4 } masquerade fully-random
  */
 function sourceLines(family: Family, rules: readonly string[]): string[] {
-  const word = words[family.name];
-  const rule = rules.find((each) => each.startsWith(`${word} saddr`));
-  const [, kept] = / daddr != (?:\{ )?([^}]*?)(?: \})? masquerade/.exec(rule ?? '') ?? [];
+  const rule = rules.find((each) => each.startsWith(`${words[family.name]} daddr`));
+  const [, kept] = / daddr != \{ ([^}]*) \} masquerade/.exec(rule ?? '') ?? [];
   if (kept === undefined) return [`${family.name}: the pod's own address, to everywhere`];
   return [`${family.name}: the pod's own address to ${kept}; the node's to everywhere else`];
 }
 
-/** What pods of the network get in the table, and what this one adds to it. */
+/** What this pod gets in the table. */
 function tableSections(configuration: Configuration, lease: Lease, wiring: Wiring): Section[] {
-  const { egress } = protectionOf({ configuration, runtimeConfig: parseRuntimeConfig({}) }, lease);
-  const { blocks } = planNetwork(egress);
-  const rules = blocks.flatMap((block) => block.rules);
-  const { hostEnd, podMac } = wiring.names;
-  const addresses = wiring.addresses.map(({ address }) => address);
-  const footprint = {
-    hostEnd,
-    mac: podMac,
-    addresses,
-    ranges: [],
-    guarded: configuration.spoofCheck,
-    ports: [],
-  };
-  const added = blocks.flatMap((block) =>
-    block.rules.map((rule) => `add rule ${tableName} ${block.name} ${rule}`),
-  );
+  const protection = protectionOf({ configuration, runtimeConfig: parseRuntimeConfig({}) }, lease.addresses);
+  const chain = egressChain(protection.egress);
+  const chains = protection.egress.families.length > 0 ? [chain] : [];
+  const elements = elementsOf(footprintOf(wiring.names, protection));
   return [
     {
       key: 'sources',
       title: 'Which address the other end sees',
-      lines: addresses.flatMap(({ family }) => sourceLines(family, rules)),
+      lines: protection.addresses.flatMap(({ family }) => sourceLines(family, chain.rules)),
     },
     {
       key: 'table',
       title: 'In nftables, unless it is there: nft -f -',
-      lines: [...added, ...elementsOf(footprint).map((element) => addLine(element).trimEnd())],
+      lines: [...declare(chains), ...elements.map(addElement)].map(({ line }) => line),
     },
   ];
 }

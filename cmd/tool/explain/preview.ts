@@ -1,15 +1,15 @@
 import type { DiskStore } from '../../../ipam/store/disk.ts';
 import type { Attachment, LeaseStore } from '../../../ipam/store/store.ts';
 
-/** Stands in for the store on disk: what it would answer, with nothing written. */
+/** Stands in for the store on disk: what it would answer, with nothing written, when the dead have been removed. */
 export class PreviewStore implements LeaseStore {
   readonly #store: DiskStore;
   readonly #taken: Set<string>;
-  #isReclaimed = false;
 
   constructor(store: DiskStore) {
     this.#store = store;
-    this.#taken = new Set(store.taken());
+    const dead = new Set(store.dead().flatMap((attachment) => store.held(attachment)));
+    this.#taken = new Set([...store.taken()].filter((address) => !dead.has(address)));
   }
 
   reserve(_: Attachment, address: string): boolean {
@@ -18,7 +18,7 @@ export class PreviewStore implements LeaseStore {
     return true;
   }
 
-  release(): void {}
+  giveBack(): void {}
 
   holder(address: string): string | undefined {
     return this.#store.holder(address);
@@ -32,13 +32,5 @@ export class PreviewStore implements LeaseStore {
 
   taken(): ReadonlySet<string> {
     return this.#taken;
-  }
-
-  reclaim(): boolean {
-    const dead = this.#isReclaimed ? [] : this.#store.dead();
-    this.#isReclaimed = true;
-    for (const address of dead.flatMap((attachment) => this.#store.held(attachment)))
-      this.#taken.delete(address);
-    return dead.length > 0;
   }
 }

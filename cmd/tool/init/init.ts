@@ -32,7 +32,8 @@ export function conflistFor(wish: Wish, path: string): string {
     ...unlessEmpty('nodeIPs', wish.nodeIPs),
     ...unlessEmpty('clusterCIDRs', wish.clusterCIDRs),
     ...unlessEmpty('ipFamilies', wish.ipFamilies),
-    ...(wish.mtu !== undefined && { mtu: Number(wish.mtu) }),
+    // What is no number stays text, for the schema to refuse: NaN would be written as null, which says nothing.
+    ...(wish.mtu !== undefined && { mtu: /^\d+$/.test(wish.mtu) ? Number(wish.mtu) : wish.mtu }),
     ...(wish.dataDir !== undefined && { dataDir: wish.dataDir }),
     capabilities: Object.fromEntries(capabilities.map((name) => [name, true])),
   };

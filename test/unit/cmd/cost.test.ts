@@ -43,7 +43,7 @@ async function openNode(t: ExecutionContext) {
 
 test('an ADD starts four programs, and a DEL three', async (t) => {
   const call = await openNode(t);
-  t.deepEqual(await call('ADD'), ['ip -batch', 'nft --terse -f', 'tee', 'ip -batch']);
+  t.deepEqual(await call('ADD'), ['ip -batch', 'nft -f', 'tee', 'ip -batch']);
   const removal = ['nft -f', 'ip -details -json -force -batch', 'ip -batch'];
   const forgotten = tracksConnections() ? ['conntrack --dump --output save'] : [];
   t.deepEqual((await call('DEL')).sort(), [...removal, ...forgotten].sort());

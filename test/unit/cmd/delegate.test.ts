@@ -5,6 +5,7 @@ import { delegate, delegateOf, findDelegate } from '../../../cmd/cni/delegate.ts
 import { plugin } from '../../../cmd/verbs/plugin.ts';
 import { Failure } from '../../../conf/failure.ts';
 import { expectedRuns, type Reply } from '../../lab/expected-runs.ts';
+import { hostWith } from '../../lab/in-process.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
 
 const types: [unknown, string | undefined][] = [
@@ -59,7 +60,7 @@ function asked(t: ExecutionContext, verb: string, answer: Reply): Promise<unknow
     input: JSON.stringify(configuration),
     deadline: 60_000,
   };
-  const host = { run: expectedRuns(t, [[command, answer]]), warn: () => t.fail() };
+  const host = hostWith(expectedRuns(t, [[command, answer]]), () => t.fail());
   return delegate(
     'host-local',
     verb,

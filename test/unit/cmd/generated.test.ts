@@ -111,12 +111,14 @@ function assertAddresses(t: ExecutionContext, object: unknown): void {
   }
 }
 
-/** Below the store's folder there are networks, and our own. */
+/** Below the store's folder there are networks, and our own; beside it is what the node keeps. */
 const placeInStore = /^(?:$|\/(?:\.dualstack|[a-zA-Z0-9][\w.-]*)(?:\/|$))/;
 
 function assertFiles(t: ExecutionContext, { folder }: Node): void {
   const store = join(folder, 'data');
-  const isInside = (path: string) => path.startsWith(store) && placeInStore.test(path.slice(store.length));
+  const isInside = (path: string) =>
+    path.startsWith(`${store}.node`) ||
+    (path.startsWith(store) && placeInStore.test(path.slice(store.length)));
   const outside = [...watched.paths].filter((path) => !isInside(path) || path.split('/').includes('..'));
   const foreign = [...watched.settings.keys()].filter((path) => !/^\/proc\/sys\/net\/[^.]/.test(path));
   t.deepEqual([outside, foreign], [[], []]);

@@ -1,7 +1,13 @@
 import test from 'ava';
 import { Failure } from '../../../conf/failure.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
-import { asPlugin, attachmentEnvironment, callInProcess, withHandlers } from '../../lab/in-process.ts';
+import {
+  asPlugin,
+  attachmentEnvironment,
+  callInProcess,
+  hostWith,
+  withHandlers,
+} from '../../lab/in-process.ts';
 
 function callThat(handler: () => unknown) {
   const verb = async () => handler() as undefined;
@@ -64,8 +70,7 @@ test('input that cannot be read is a CNI error', async (t) => {
   const { output, status } = await asPlugin('ADD', {
     environment: attachmentEnvironment,
     readInput: throwing(new Failure(5, 'read the standard input: EIO', { details: 'look' })),
-    run: new FakeKernel().run,
-    warn: () => t.fail(),
+    ...hostWith(new FakeKernel().run, () => t.fail()),
   });
   t.is(output, '{"cniVersion":"1.1.0","code":5,"msg":"read the standard input: EIO","details":"look"}\n');
   t.is(status, 1);

@@ -4,7 +4,13 @@ import { decodeResult, encodeResult, extendResult, type Result } from '../../../
 import { isAtLeast, supportedVersions } from '../../../cmd/cni/version.ts';
 import { Failure } from '../../../conf/failure.ts';
 import { FakeKernel } from '../../lab/fake-kernel.ts';
-import { asPlugin, attachmentEnvironment, callInProcess, withHandlers } from '../../lab/in-process.ts';
+import {
+  asPlugin,
+  attachmentEnvironment,
+  callInProcess,
+  hostWith,
+  withHandlers,
+} from '../../lab/in-process.ts';
 import { temporaryFolder } from '../../lab/stores.ts';
 import { watchFiles } from '../../lab/watched-files.ts';
 
@@ -138,8 +144,7 @@ test('VERSION answers in the newest, and does not read the input, which nobody m
   const { output } = await asPlugin('VERSION', {
     environment: {},
     readInput,
-    run: new FakeKernel().run,
-    warn: () => undefined,
+    ...hostWith(new FakeKernel().run),
   });
   t.deepEqual(JSON.parse(output), { cniVersion: '1.1.0', supportedVersions });
 });

@@ -15,6 +15,8 @@ test('what is not said has its default', (t) => {
     gateways: [],
     notReadyWhenFull: false,
     ipMasq: 'auto',
+    masqLinkLocal: true,
+    masqLinkLocalIPv6: false,
     clusterCIDRs: [],
     nonMasqueradeCIDRs: [],
     spoofCheck: true,

@@ -126,23 +126,6 @@ test('with PreferDualStack one exhausted family is a warning, and both are a fai
   t.throws(() => take(written, store, 'late'), { message: /^no IPv4 address is left/ });
 });
 
-test('an exhausted pool takes back what is dead before it fails', (t) => {
-  const store = new MemoryStore();
-  take(small, store, 'a');
-  store.dead.add('a');
-  t.deepEqual(addresses(take(small, store, 'b')), ['10.0.0.3', 'fd00::2']);
-  store.dead.clear();
-  t.throws(() => take(small, store, 'c'), { message: /no IPv6 address/ });
-});
-
-test('while there is room, nobody is taken for dead', (t) => {
-  const store = new MemoryStore();
-  take(dual, store, 'a');
-  store.dead.add('a');
-  t.deepEqual(addresses(take(dual, store, 'b')), ['10.0.0.3', 'fd00::3']);
-  t.true(store.leases.has('10.0.0.2'));
-});
-
 test('an ADD does not look at all leases, however many there are', (t) => {
   const store = new MemoryStore();
   const written = { podCIDRs: ['10.0.0.0/16', 'fd00::/64'] };
@@ -187,13 +170,6 @@ for (const [requested, code, message] of refusals) {
     t.deepEqual([...store.leases.keys()], ['10.0.0.9']);
   });
 }
-
-test('what is asked for is taken back from the dead', (t) => {
-  const store = new MemoryStore();
-  store.reserve(attachment('a'), '10.0.0.9');
-  store.dead.add('a');
-  t.deepEqual(addresses(take(dual, store, 'b', ['10.0.0.9'])), ['10.0.0.9', 'fd00::9']);
-});
 
 test('asked for in a family that the pod does not get', (t) => {
   const written = { ...dual, ipFamilies: ['IPv4'] };

@@ -235,6 +235,8 @@ for (const [what, content] of junk) {
     store.release(a);
     const tight = preferenceFrom({ podCIDRs: ['10.0.0.0/30', 'fd00::/126'], exclude: ['fd00::3'] });
     store.begin(b, '');
+    t.throws(() => allocate(tight, store, b), { instanceOf: Failure });
+    t.is(store.removeUnreadable(), 2);
     t.is(allocate(tight, store, b).addresses.length, 2);
     t.true(store.holds(b, '10.0.0.2') && store.holds(b, 'fd00::2'));
   });
@@ -245,6 +247,7 @@ test('a folder with the name of an address goes, too', async (t) => {
   mkdirSync(`${dataDir}/pods/10.0.0.2/deep`, { recursive: true });
   const store = openDisk(dataDir);
   store.begin(a, '');
+  t.is(store.removeUnreadable(), 1);
   t.is(allocate(preferenceFrom({ podCIDRs: ['10.0.0.0/30'] }), store, a).addresses.length, 1);
 });
 
@@ -275,7 +278,7 @@ test('a late visit by the boot before last ends nothing of this one', (t) => {
   t.deepEqual([...openDisk(dataDir, 'boot-3').taken()], []);
 });
 
-test('reclaim gives back the dead alone: those whose namespace is known, and judged to be gone', (t) => {
+test('dead are those alone whose namespace is known, and judged to be gone', (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir, 'boot-1', (_, netns) => netns === '/run/netns/gone');
   const attachments: [Attachment, string, string][] = [
@@ -288,32 +291,10 @@ test('reclaim gives back the dead alone: those whose namespace is known, and jud
     store.reserve(attachment, address);
   }
   t.deepEqual(store.dead(), [a]);
-  t.true(store.reclaim(b));
-  t.deepEqual([...store.taken()].sort(), ['10.0.0.3', '10.0.0.4']);
-  t.false(store.reclaim(b));
-});
-
-test('what is noted of the dead is the heir’s to remove, until it says that it has', (t) => {
-  const store = openDisk(temporaryFolder(t), 'boot-1', (attachment) => attachment.containerID === 'a');
-  for (const attachment of [a, b]) store.begin(attachment, '/run/netns/any');
-  store.reserve(a, '10.0.0.2');
-  store.record(a, '{"of":"a"}');
-  store.record(b, '{"of":"b"}');
-  t.true(store.reclaim(b));
-  t.deepEqual(store.recordsOf(a), { records: [], inherited: [] });
-  t.deepEqual(store.recordsOf(b).inherited, ['{"of":"a"}']);
-  store.settle(b);
-  t.deepEqual(store.recordsOf(b).inherited, []);
-  t.deepEqual(store.recordsOf(b).records, ['{"of":"b"}']);
-});
-
-test('an attachment that begins anew inherits what an earlier call of its noted', (t) => {
-  const store = openDisk(temporaryFolder(t));
-  store.begin(a, '/run/netns/a');
-  store.record(a, '{"call":1}');
-  store.begin(a, '/run/netns/a');
-  t.deepEqual(store.recordsOf(a).inherited, ['{"call":1}']);
-  t.deepEqual(store.recordsOf(a).records, []);
+  t.deepEqual(
+    attachments.map(([attachment]) => store.isDead(attachment)),
+    [true, false, false],
+  );
 });
 
 test('the entries of all networks of a folder are found, those of this boot', (t) => {
@@ -322,9 +303,9 @@ test('the entries of all networks of a folder are found, those of this boot', (t
     const place = { dataDir, network, bootID: 'boot-1' };
     new DiskStore(place, () => false).begin({ containerID: network, ifname: 'eth0' }, '');
   }
-  const found = entriesOfAllNetworks(dataDir, 'boot-1').map(({ attachment }) => attachment.containerID);
+  const found = entriesOfAllNetworks([dataDir], 'boot-1').map(({ attachment }) => attachment.containerID);
   t.deepEqual(found.sort(), ['one', 'two']);
-  t.deepEqual(entriesOfAllNetworks(dataDir, 'boot-2'), []);
+  t.deepEqual(entriesOfAllNetworks([dataDir], 'boot-2'), []);
 });
 
 test('everybody who has a lease, or began one, is known', (t) => {
@@ -351,27 +332,82 @@ test('tidy removes torn entries, files that never got to their place, and the cl
   const state = `${dataDir}/.dualstack/pods`;
   mkdirSync(`${state}/claims`, { recursive: true });
   writeFileSync(`${state}/boot-1/torn`, '{');
-  writeFileSync(`${state}/boot-1/left.new`, 'left\r\neth0');
+  writeFileSync(`${state}/boot-1/left.1.not-when-it-started.1`, 'left\r\neth0');
+  writeFileSync(`${state}/boot-1/atwork.${anotherProcess()}.1`, 'at work\r\neth0');
   writeFileSync(`${state}/claims/x.1.not-when-it-started`, '');
   writeFileSync(`${dataDir}/pods/10.0.0.3`, '');
   store.tidy();
   const traces = await storeTraces(dataDir);
-  t.is(traces.length, 2);
+  t.is(traces.length, 3);
   t.true(traces.includes('pods/10.0.0.2'));
+  t.true(
+    traces.some((trace) => trace.includes('/atwork.')),
+    'of a call at work',
+  );
 });
 
-test('tidy leaves the mark of damage to the ADD that mends it; it ends with the boot', (t) => {
+test('an attachment is one call’s at a time, and a call knows whose it is', async (t) => {
   const dataDir = temporaryFolder(t);
-  const store = openDisk(dataDir);
+  const [one, other] = [openDisk(dataDir), openDisk(dataDir)];
+  one.begin(a, '');
+  t.deepEqual([one.ownerOf(a), other.ownerOf(a), one.ownerOf(b)], ['own', 'other', 'none']);
+  const order: string[] = [];
+  let proceed = () => {};
+  const first = one.alone('remove', a, async () => {
+    await new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    order.push('first');
+  });
+  t.is(await other.alone('remove', a, async () => 'ran', false), undefined);
+  const second = other.alone('remove', a, async () => order.push('second'));
+  proceed();
+  await Promise.all([first, second]);
+  t.deepEqual(order, ['first', 'second']);
+});
+
+test('what is taken and not used after all is given back, and nobody else’s', (t) => {
+  const store = openDisk(temporaryFolder(t));
+  for (const attachment of [a, b]) store.begin(attachment, '');
+  store.reserve(a, '10.0.0.2');
+  store.reserve(b, '10.0.0.3');
+  store.giveBack(a, '10.0.0.2');
+  store.giveBack(a, '10.0.0.3');
+  t.deepEqual([...store.taken()], ['10.0.0.3']);
+  t.deepEqual(store.held(a), []);
+});
+
+/** What somebody removes under a running pod, and what its DEL must leave all the same: nothing. */
+for (const removed of [
+  'pods',
+  '.dualstack',
+  '.dualstack/pods/boot-1',
+  '.dualstack/pods/claims',
+  'pods/10.0.0.2',
+]) {
+  test(`a DEL leaves nothing of the attachment when somebody removed ${removed}`, async (t) => {
+    const dataDir = temporaryFolder(t);
+    const store = openDisk(dataDir);
+    store.begin(a, '/run/netns/a');
+    store.reserve(a, '10.0.0.2');
+    store.reserve(a, 'fd00::2');
+    rmSync(`${dataDir}/${removed}`, { recursive: true });
+    const later = openDisk(dataDir);
+    await later.alone('remove', a, async () => later.forget(a));
+    t.deepEqual(await storeTraces(dataDir), []);
+  });
+}
+
+test('the end of a boot ends the leases of their holders alone', (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir, 'boot-1');
   store.begin(a, '');
-  store.reportDamage();
-  store.tidy();
-  t.true(store.isDamaged());
-  store.clearDamage();
-  t.false(store.isDamaged());
-  store.reportDamage();
+  store.reserve(a, '10.0.0.2');
+  store.reserve(a, '10.0.0.3');
+  // host-local, which knows no boots, gave the address to somebody else since.
+  writeFileSync(`${dataDir}/pods/10.0.0.2`, 'x\r\neth0');
   openDisk(dataDir, 'boot-2').begin(b, '');
-  t.deepEqual(readdirSync(`${dataDir}/.dualstack/pods`).sort(), ['adopted', 'boot-2', 'claims']);
+  t.deepEqual([...openDisk(dataDir, 'boot-2').taken()], ['10.0.0.2']);
 });
 
 test('a store that cannot be written is code 5, and names the folder and the way out', (t) => {

@@ -53,16 +53,15 @@ function callEach(dataDir: string): void {
     () => store.reserve(a, '10.0.0.2'),
     () => store.remember(a, 0, '10.0.0.2'),
     () => store.record(a, '{}'),
-    () => store.reportDamage(),
-    () => store.isDamaged(),
     () => store.lastGiven(0),
     () => store.list(),
     () => store.known(),
     () => store.takenAt('10.0.0.2'),
-    () => store.clearDamage(),
     () => store.end(a),
     () => store.release(a),
-    () => store.reclaim(a),
+    () => store.giveBack(a, '10.0.0.2'),
+    () => store.forget(a),
+    () => store.dead(),
     () => store.tidy(),
   ];
   for (const step of steps) {
@@ -113,7 +112,7 @@ for (const place of [
     openDisk(dataDir).begin(a, '');
     for (const path of [dataDir, `${dataDir}/${place}`]) {
       chmodSync(path, 0o777);
-      openDisk(dataDir).begin(a, '');
+      openDisk(dataDir).begin({ containerID: `after-${path.length}`, ifname: 'eth0' }, '');
       t.is(statSync(path).mode & 0o777, 0o755, path);
     }
   });

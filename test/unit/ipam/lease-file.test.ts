@@ -31,7 +31,7 @@ test('every index entry reads back, without what others turned out to have', (t)
         const attachment = { containerID: id, ifname: 'eth0' };
         const lines = [...own, ...lost.flatMap((address) => [address, `-${address}`])];
         const content = formatEntryHead(attachment, netns, '7.8') + lines.map((line) => `${line}\n`).join('');
-        const empty = { records: [], inherited: [], ended: false };
+        const empty = { records: [], identity: undefined, ended: false };
         t.deepEqual(parseEntry(content), { attachment, netns, owner: '7.8', addresses: own, ...empty });
         t.true(parseEntry(`${content}!\n`)?.ended);
       },

@@ -33,7 +33,7 @@ test('what is told apart by one field alone has other names', (t) => {
     { containerID: 'a', ifname: 'eth1' },
     { containerID: 'b', ifname: 'eth0' },
     { containerID: 'ae', ifname: 'th0' },
-  ].flatMap(candidateNames);
+  ].flatMap((attachment) => candidateNames(attachment));
   t.is(new Set(names.map(({ hostEnd }) => hostEnd)).size, 12);
 });
 

@@ -1,15 +1,30 @@
 import test from 'ava';
 import { Failure } from '../../../conf/failure.ts';
-import { parseAddress } from '../../../conf/family.ts';
+import { IPv4, parseAddress } from '../../../conf/family.ts';
 import { forgetConnections } from '../../../netns/firewall/conntrack.ts';
-import { addLine, deleteLine, elementsOf } from '../../../netns/firewall/elements.ts';
+import { egressChain } from '../../../netns/firewall/egress.ts';
+import { elementsOf, withoutDuplicates } from '../../../netns/firewall/elements.ts';
 import { parseComplaints } from '../../../netns/firewall/errors.ts';
 import type { Footprint } from '../../../netns/firewall/footprint.ts';
-import { install, PortInUse } from '../../../netns/firewall/install.ts';
-import { isAbsent, isMissing, nft } from '../../../netns/firewall/nft.ts';
-import { uninstall } from '../../../netns/firewall/remove.ts';
-import { base, listingLine, planRewrite, planTable } from '../../../netns/firewall/table.ts';
+import { install } from '../../../netns/firewall/install.ts';
+import { apply, isMissing, refusalsIn } from '../../../netns/firewall/nft.ts';
+import { PortInUse } from '../../../netns/firewall/port-in-use.ts';
+import { removeElements } from '../../../netns/firewall/remove.ts';
+import { restore } from '../../../netns/firewall/restore.ts';
+import { base, planChain } from '../../../netns/firewall/table.ts';
+import {
+  addElement,
+  addTable,
+  declare,
+  deleteElement,
+  deleteTable,
+  formatTransaction,
+  replaceElement,
+  requireChain,
+  type Transaction,
+} from '../../../netns/firewall/transaction.ts';
 import { type Exchange, expectedRuns, type Reply, refusal } from '../../lab/expected-runs.ts';
+import { addressesOf } from '../../lab/rule-sets.ts';
 
 const absent = `/dev/stdin:1:18-26: Error: No such file or directory; did you mean table ‘other’ in family ip?
 add element inet dualstack guarded { "vethds123" }
@@ -42,39 +57,51 @@ test('what nft says of each line', (t) => {
   t.deepEqual(parseComplaints('netlink: Error: cache initialization failed: Operation not permitted'), []);
 });
 
-const target = parseAddress('10.244.1.7');
+const target = parseAddress('10.244.1.7') ?? { family: IPv4, value: 0n };
 const port = { protocol: 'tcp', on: undefined, port: 8080, targetPort: 80 } as const;
 const footprint: Footprint = {
   hostEnd: 'vethds123456789',
   mac: '02:00:00:00:00:01',
-  addresses: target ? [target] : [],
-  ranges: [],
+  addresses: [target],
+  egress: { families: ['IPv4'], exempt: [] },
   guarded: true,
-  ports: target ? [{ ...port, target }] : [],
+  ports: [{ ...port, target }],
 };
-const network = { blocks: [], unwanted: ['masquerade_pods_12345678'] };
-const rewrite = planRewrite(base, network.unwanted);
-const own = elementsOf(footprint).map(addLine).join('');
-const table = planTable(base);
+const own = elementsOf(footprint);
+const chain = egressChain(footprint.egress);
 
-function nftRun(input: string, ...options: string[]): Exchange[0] {
-  return { program: 'nft', args: [...options, '-f', '-'], input, beside: true };
+function applied(transaction: Transaction): Exchange[0] {
+  return { program: 'nft', args: ['-f', '-'], input: formatTransaction(transaction), beside: true };
 }
 
-/** What `install` of the footprint starts. */
-const first = nftRun(own + listingLine, '--terse');
-const wanted = { network, footprint, isDamaged: false, others: () => [] };
+const listing: Exchange[0] = {
+  program: 'nft',
+  args: ['-j', '-n', 'list', 'table', 'inet', 'dualstack'],
+  beside: true,
+};
 
-test('one process when all is well', async (t) => {
-  await t.notThrowsAsync(install(expectedRuns(t, [[first, { stdout: table }]]), 'protect', wanted));
+function listed(...objects: readonly object[]): Reply {
+  return { stdout: JSON.stringify({ nftables: objects }) };
+}
+
+const noTable = refusal('Error: No such file or directory\nlist table inet dualstack\n');
+const plan = { chain: { name: planChain } };
+const first = [requireChain(planChain), ...own.map(addElement)];
+
+test('one process, which lists nothing, when all is well', async (t) => {
+  await t.notThrowsAsync(
+    install(expectedRuns(t, [[applied(first)]]), 'put', footprint, () => t.fail() as never),
+  );
 });
 
-test('a second one writes the rules when they differ, or hold a chain too many', async (t) => {
-  const tooMany = table.replace(/\}\n$/, '\n\tchain masquerade_pods_12345678 {\n\t\taccept\n\t}\n}\n');
-  for (const stdout of [table.replace('\t\tdrop\n', ''), tooMany]) {
-    const run = expectedRuns(t, [[first, { stdout }], [nftRun(rewrite)]]);
-    await t.notThrowsAsync(install(run, 'protect', wanted));
-  }
+test('a second one makes the chain that packets leave by, when nobody has used it before', async (t) => {
+  const position = 1 + own.findIndex(({ set }) => set === 'egress_ipv4');
+  const second = [requireChain(planChain), ...declare([chain]), ...own.map(addElement)];
+  const run = expectedRuns(t, [
+    [applied(first), refusal(absent.replace('stdin:1', `stdin:${position + 1}`))],
+    [applied(second)],
+  ]);
+  await t.notThrowsAsync(install(run, 'put', footprint, () => t.fail() as never));
 });
 
 const neighbour: Footprint = {
@@ -82,108 +109,132 @@ const neighbour: Footprint = {
   hostEnd: 'vethdsabcdefabc',
   addresses: [],
   guarded: false,
-  ports: [{ ...port, port: 9090, target: target as NonNullable<typeof target> }],
+  ports: [{ ...port, port: 9090, target }],
 };
-const theirs = elementsOf(neighbour).map(addLine).join('');
 
-test('a lost table comes back with everybody’s elements', async (t) => {
-  const exchanges: Exchange[] = [[first, refusal(absent)], [nftRun(rewrite + theirs + own)]];
-  await t.notThrowsAsync(
-    install(expectedRuns(t, exchanges), 'protect', { ...wanted, others: () => [neighbour, neighbour] }),
-  );
+/** All blocks, and the elements of these. */
+function complete(...footprints: readonly Footprint[]): Transaction {
+  const elements = withoutDuplicates(footprints.flatMap(elementsOf));
+  return [addTable, ...declare([...base, chain]), ...elements.map(addElement)];
+}
+
+test('a lost table comes back with everybody’s elements, in one transaction, and those noted meanwhile', async (t) => {
+  const all = complete(neighbour, footprint);
+  const later = complete(neighbour, { ...neighbour, hostEnd: 'vethds000000000', ports: [] }, footprint);
+  const noted = [
+    [neighbour],
+    [neighbour],
+    [neighbour, { ...neighbour, hostEnd: 'vethds000000000', ports: [] }],
+  ];
+  const run = expectedRuns(t, [
+    [applied(first), refusal(absent)],
+    [listing, noTable],
+    [applied([...deleteTable, ...all])],
+    [listing, listed(plan)],
+    [applied(later)],
+  ]);
+  await t.notThrowsAsync(install(run, 'put', footprint, () => noted.splice(1, 1)[0] ?? []));
 });
 
-test('elements that are known to be missing are added with all others’, and set right where they lead elsewhere', async (t) => {
-  const before = rewrite.split('\n').length - 1;
-  const right = theirs.replace(
-    /add element (inet dualstack ports_ipv4) \{ (tcp . 9090) /,
-    'delete element $1 { $2 }; $&',
-  );
-  const exchanges: Exchange[] = [
-    [nftRun(rewrite + theirs + own), refusal(exists(before + 2))],
-    [nftRun(rewrite + right + own)],
-  ];
-  const damaged = { ...wanted, isDamaged: true, others: () => [neighbour] };
-  await t.notThrowsAsync(install(expectedRuns(t, exchanges), 'protect', damaged));
+test('a table that follows the plan is completed, and what leads elsewhere is set right', async (t) => {
+  const [hairpin, published] = elementsOf(neighbour);
+  if (!hairpin || !published) return t.fail();
+  const wrong = {
+    map: { name: 'ports_ipv4', elem: [[{ concat: [6, 9090] }, { concat: ['10.244.1.99', 80] }]] },
+  };
+  const run = expectedRuns(t, [
+    [listing, listed(plan, wrong)],
+    [
+      applied([
+        addTable,
+        ...declare([...base, chain]),
+        addElement(hairpin),
+        replaceElement(published),
+        ...elementsOf(neighbour).slice(2).map(addElement),
+      ]),
+    ],
+  ]);
+  await t.notThrowsAsync(restore(run, 'repair', () => [neighbour]));
+});
+
+test('a table of another plan, or one that refuses, is made again in one transaction', async (t) => {
+  const fresh = applied([...deleteTable, ...complete(neighbour)]);
+  const other = { chain: { name: 'plan_000000000000' } };
+  const refused = refusal('/dev/stdin:3:1-9: Error: Could not process rule: File exists');
+  for (const before of [
+    [[listing, listed(other)]],
+    [[listing, listed({ chain: { name: 'guard' } })]],
+    [
+      [listing, listed(plan)],
+      [applied(complete(neighbour)), refused],
+    ],
+  ] as Exchange[][]) {
+    const run = expectedRuns(t, [
+      ...before,
+      [fresh],
+      [listing, listed(plan)],
+      [applied(complete(neighbour))],
+    ]);
+    await t.notThrowsAsync(restore(run, 'repair', () => [neighbour]));
+  }
 });
 
 test('a host port of somebody else is refused, in a table that is well and in one that is lost', async (t) => {
-  const question = nftRun('get element inet dualstack ports_ipv4 { tcp . 8080 }\n');
-  const stdout = '\tmap ports_ipv4 {\n\t\telements = { tcp . 8080 : 10.244.1.9 . 80 }\n\t}\n';
+  const held = {
+    map: { name: 'ports_ipv4', elem: [[{ concat: ['tcp', 8080] }, { concat: ['10.244.1.9', 80] }]] },
+  };
   const well = expectedRuns(t, [
-    [first, refusal(exists(2))],
-    [question, { stdout }],
+    [applied(first), refusal(exists(3))],
+    [listing, listed(plan, held)],
   ]);
-  const error = await t.throwsAsync(install(well, 'protect eth0', wanted), { instanceOf: PortInUse });
-  t.is(error?.message, 'protect eth0: host port *:8080/tcp is in use by 10.244.1.9');
-  const holder = {
-    ...neighbour,
-    ports: [{ ...port, target: parseAddress('10.244.1.8') ?? target }],
-  } as Footprint;
-  const line = (rewrite + elementsOf(holder).map(addLine).join('')).split('\n').length - 1 + 2;
-  const input = rewrite + elementsOf(holder).map(addLine).join('') + own;
+  const error = await t.throwsAsync(
+    install(well, 'put eth0', footprint, () => []),
+    { instanceOf: PortInUse },
+  );
+  t.is(error?.message, 'put eth0: host port *:8080/tcp is in use by 10.244.1.9');
+  const [address = target] = addressesOf('10.244.1.8');
+  const holder = { ...neighbour, ports: [{ ...port, target: address }] };
   const lost = expectedRuns(t, [
-    [first, refusal(absent)],
-    [nftRun(input), refusal(exists(line))],
+    [applied(first), refusal(absent)],
+    [listing, noTable],
   ]);
-  const late = await t.throwsAsync(install(lost, 'protect', { ...wanted, others: () => [holder] }), {
-    instanceOf: PortInUse,
-  });
+  const late = await t.throwsAsync(
+    install(lost, 'put', footprint, () => [holder]),
+    { instanceOf: PortInUse },
+  );
   t.is(late?.target, '10.244.1.8');
 });
 
-test('a table of another kind is made anew, with the chains of other networks', async (t) => {
-  const other = '\tchain masquerade_others_87654321 {\n\t\taccept\n\t}\n';
-  const strange =
-    '/dev/stdin:1:1-9: Error: datatype mismatch, expected IPv4 address, expression has type string';
-  const exchanges: Exchange[] = [
-    [first, refusal(strange)],
-    [nftRun(listingLine, '--terse'), { stdout: `table inet dualstack {\n${other}}\n` }],
-    [
-      nftRun(
-        `add table inet dualstack\ndelete table inet dualstack\ntable inet dualstack {\n${other}}\n${rewrite}${own}`,
-      ),
-    ],
-  ];
-  await t.notThrowsAsync(install(expectedRuns(t, exchanges), 'protect', wanted));
-});
-
 test('removal leaves out what is somebody else’s and what is in no set, and takes the rest', async (t) => {
-  const elements = elementsOf(footprint);
-  const lines = (names: readonly string[]) =>
-    elements
-      .filter(({ set }) => !names.includes(set))
-      .map(deleteLine)
-      .join('');
+  const without = (...sets: string[]) => own.filter(({ set }) => !sets.includes(set)).map(deleteElement);
   const run = expectedRuns(t, [
-    [nftRun(lines([])), refusal(absent + exists(2))],
-    [nftRun(lines(['hairpins', 'ports_ipv4']))],
+    [applied(without()), refusal(absent + exists(2))],
+    [applied(without('hairpins', 'ports_ipv4'))],
   ]);
-  await t.notThrowsAsync(uninstall(run, 'unprotect', [footprint, footprint], []));
-  const kept = { ...footprint, hostEnd: 'vethdsabcdefabc' };
-  const shared = expectedRuns(t, [[nftRun(lines(['ports_ipv4']))]]);
-  await t.notThrowsAsync(uninstall(shared, 'unprotect', [footprint], [kept]));
-  const missing = expectedRuns(t, [[nftRun(lines([])), { outcome: { kind: 'missing' } }]]);
-  await t.throwsAsync(uninstall(missing, 'unprotect', [footprint], []), { message: /nft: no such command/ });
-  const late = expectedRuns(t, [[nftRun(lines([])), { outcome: { kind: 'late', milliseconds: 10_000 } }]]);
-  const error = await t.throwsAsync(uninstall(late, 'unprotect', [footprint], []));
+  await t.notThrowsAsync(removeElements(run, 'remove', [...own, ...own]));
+  const missing = expectedRuns(t, [[applied(without()), { outcome: { kind: 'missing' } }]]);
+  await t.throwsAsync(removeElements(missing, 'remove', own), { message: /nft: no such command/ });
+  const late = expectedRuns(t, [[applied(without()), { outcome: { kind: 'late', milliseconds: 10_000 } }]]);
+  const error = await t.throwsAsync(removeElements(late, 'remove', own));
   t.is((error as Failure).code, 11);
 });
 
 test('nft that refuses, is missing or fails without a word', async (t) => {
-  const say = (...replies: Reply[]) =>
-    expectedRuns(
-      t,
-      replies.map((answer): Exchange => [nftRun('x\n'), answer]),
-    );
-  const refused = await t.throwsAsync(nft(say(refusal(absent)), 'do', 'x\n'), { instanceOf: Failure });
-  t.true(isAbsent(refused));
+  const operation = requireChain(planChain);
+  const say = (answer: Reply) => expectedRuns(t, [[applied([operation]), answer]]);
+  const refused = await t.throwsAsync(apply(say(refusal(absent)), 'do', [operation]), {
+    instanceOf: Failure,
+  });
+  t.deepEqual(
+    refusalsIn(refused).map(({ kind, operation: { requires } }) => [kind, requires]),
+    [['absent', planChain]],
+  );
   t.is(refused?.code, 102);
   t.regex(refused?.message ?? '', /^do: nft: No such file or directory/);
-  const missing = await t.throwsAsync(nft(say({ outcome: { kind: 'missing' } }), 'do', 'x\n'));
+  const missing = await t.throwsAsync(apply(say({ outcome: { kind: 'missing' } }), 'do', [operation]));
   t.true(isMissing(missing));
-  const mute = await t.throwsAsync(nft(say(refusal('netlink: Error')), 'do', 'x\n'));
-  t.false(isAbsent(mute) || isMissing(mute));
+  const mute = await t.throwsAsync(apply(say(refusal('netlink: Error')), 'do', [operation]));
+  t.deepEqual([refusalsIn(mute).length, isMissing(mute)], [0, false]);
 });
 
 const deletions = ['--orig-src', '--reply-src'].map((side) => `--delete --family ipv4 ${side} 10.244.1.7`);

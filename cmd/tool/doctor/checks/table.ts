@@ -1,28 +1,14 @@
+import { defaultNodeState, NodeRegistry } from '../../../../ipam/store/registry.ts';
 import type { Attachment } from '../../../../ipam/store/store.ts';
-import { tableName } from '../../../../netns/firewall/table.ts';
 import { candidateNames } from '../../../../netns/link/naming.ts';
-import { Call } from '../../../cni/call.ts';
-import { inspectProtection } from '../../../verbs/inspection.ts';
+import { Call, portPatience } from '../../../cni/call.ts';
+import { inspectFirewall } from '../../../verbs/firewall.ts';
 import { plugin as face } from '../../../verbs/plugin.ts';
 import { hostEnds } from '../../leases/inventory.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
 
-/** Not a container's: only its ADD, which repairs the table, and its DEL are wanted. */
-const probe = 'dualstack-probe';
-
-/** Elements of pods that are there are put back only when the whole table is made anew, by the next ADD. */
-function repair({ plugin, executable, binDir }: Patient): string[] {
-  const input = `echo ${shellWord(JSON.stringify(plugin))}`;
-  const netns = `/run/netns/${probe}`;
-  const call = (verb: string) =>
-    `${input} | CNI_COMMAND=${verb} CNI_CONTAINERID=${probe} CNI_IFNAME=eth0 CNI_NETNS=${netns} CNI_PATH=${shellWord(binDir)} ${shellWord(executable)}`;
-  return [
-    `nft 'add table ${tableName}; delete table ${tableName}'`,
-    `ip netns add ${probe}`,
-    `${call('ADD')} >/dev/null`,
-    call('DEL'),
-    `ip netns delete ${probe}`,
-  ];
+function repair({ executable }: Patient): string[] {
+  return [`${shellWord(executable)} repair`];
 }
 
 async function wired({ store, run }: Call): Promise<Attachment[]> {
@@ -37,12 +23,21 @@ export const table: Check = {
   run: async (patient) => {
     const { configuration, plugin, environment, run } = patient;
     if (!configuration || !plugin) return [];
-    const call = new Call(face, { environment, version: '1.1.0', input: plugin }, { run, warn: () => {} });
+    const call = new Call(
+      face,
+      { environment, version: '1.1.0', input: plugin },
+      {
+        run,
+        warn: () => {},
+        registry: new NodeRegistry(defaultNodeState),
+        portPatience,
+      },
+    );
     const attachments = await wired(call);
     if (attachments.length === 0) return [];
     const problems = new Set<string>();
     for (const attachment of attachments) {
-      for (const problem of await inspectProtection(call.about(attachment))) problems.add(problem);
+      for (const problem of await inspectFirewall(call.about(attachment))) problems.add(problem);
     }
     if (problems.size === 0) return [ok(`as it should be, for ${attachments.length} attachments`)];
     const found =

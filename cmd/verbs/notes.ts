@@ -1,0 +1,30 @@
+import { formatAddress } from '../../conf/family.ts';
+import { readBootID } from '../../ipam/store/boot.ts';
+import { isAlive } from '../../ipam/store/claim.ts';
+import { entriesOfAllNetworks, type NetworkEntry } from '../../ipam/store/lease-index.ts';
+import { type Footprint, parseFootprints } from '../../netns/firewall/footprint.ts';
+import { linkExists } from '../../netns/link/liveness.ts';
+
+/*
+ * What the stores of a node note of the table. An attachment notes its footprint before it has anything in the kernel.
+ */
+
+/** Of every attachment that the stores in these folders know, the oldest first. */
+export function notedFootprints(dataDirs: readonly string[]): Footprint[] {
+  return entriesOfAllNetworks(dataDirs, readBootID()).flatMap(({ records }) => parseFootprints(records));
+}
+
+/** Of those that have a host end, and of those that are being added and may have one soon. */
+export function livingFootprints(dataDirs: readonly string[]): Footprint[] {
+  return entriesOfAllNetworks(dataDirs, readBootID()).flatMap(({ records, owner, ended }) =>
+    parseFootprints(records).filter(({ hostEnd }) => linkExists(hostEnd) || (!ended && isAlive(owner))),
+  );
+}
+
+/** Whose an address is, in whatever network. */
+export function holderOf(address: string, dataDirs: readonly string[]): NetworkEntry | undefined {
+  const has = (footprint: Footprint) => footprint.addresses.some((own) => formatAddress(own) === address);
+  return entriesOfAllNetworks(dataDirs, readBootID()).find(({ records }) =>
+    parseFootprints(records).some(has),
+  );
+}

@@ -1,0 +1,144 @@
+import { codes, Failure, reason } from '../../conf/failure.ts';
+import { formatAddress } from '../../conf/family.ts';
+import { describeAttachment } from '../../ipam/attachment.ts';
+import { readBootID } from '../../ipam/store/boot.ts';
+import type { DiskStore } from '../../ipam/store/disk.ts';
+import { digestsOfAllNetworks } from '../../ipam/store/lease-index.ts';
+import type { Attachment } from '../../ipam/store/store.ts';
+import { forgetConnections } from '../../netns/firewall/conntrack.ts';
+import { type Element, elementsOf, nameOf } from '../../netns/firewall/elements.ts';
+import { type Footprint, formatFootprint, parseFootprints } from '../../netns/firewall/footprint.ts';
+import { isMissing } from '../../netns/firewall/nft.ts';
+import { removeElements } from '../../netns/firewall/remove.ts';
+import { tracksConnections } from '../../netns/host/host.ts';
+import { removePair } from '../../netns/link/apply.ts';
+import type { Host } from '../cni/call.ts';
+import { livingFootprints } from './notes.ts';
+import { together } from './together.ts';
+
+/** Has the kernel forget the connections of footprints. What it keeps is no reason to keep the pod. */
+async function forget(footprints: readonly Footprint[], attachment: Attachment, host: Host): Promise<void> {
+  // conntrack looks through the whole table, which takes 7 ms or more, also when it is empty.
+  if (!tracksConnections()) return;
+  const all = footprints.flatMap(({ addresses }) => addresses);
+  const addresses = [...new Map(all.map((address) => [formatAddress(address), address])).values()];
+  try {
+    await forgetConnections(host.run, `forget connections of ${describeAttachment(attachment)}`, addresses);
+  } catch (error) {
+    if (error instanceof Failure && error.code === codes.tryAgain) throw error;
+    const hasPorts = footprints.some(({ ports }) => ports.length > 0);
+    if (hasPorts || !isMissing(error))
+      host.warn(`${reason(error)}: packets of known connections may go on to a pod that is gone`);
+  }
+}
+
+/** Whether an ADD would have failed without nft: then there was one, and what it made is there yet. */
+function isBinding({ guarded, ports, egress }: Footprint): boolean {
+  return guarded || ports.length > 0 || egress.families.length > 0;
+}
+
+/**
+ * Takes footprints out of the table, and what earlier calls left there. A tool that does not work must not keep a pod in
+ * Terminating for good: what it leaves is noted for the node, and removed by the next call for which it works.
+ *
+ * @throws {Failure} code 11 when nft is late.
+ */
+async function removeFromTable(
+  footprints: readonly Footprint[],
+  { store, attachment }: Removal,
+  host: Host,
+): Promise<void> {
+  const operation = `remove the firewall elements of ${describeAttachment(attachment)}`;
+  try {
+    await removeElements(
+      host.run,
+      operation,
+      elementsWithout(footprints, successors(footprints, store, attachment)),
+    );
+    await removeLeftOver(host, () => livingFootprints(host.registry.dataDirs(store.dataDir)));
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === codes.tryAgain) throw error;
+    const left = footprints.filter(isBinding);
+    if (left.length === 0) return;
+    noteLeftOver(left, host, error);
+    host.warn(
+      `${reason(error)}: firewall elements are left, which the next call removes for which nft works`,
+    );
+  }
+}
+
+/** @throws the failure, when it cannot be noted: what is not noted must stay leased. */
+function noteLeftOver(footprints: readonly Footprint[], { registry }: Host, failure: Failure): void {
+  try {
+    for (const footprint of footprints) registry.noteLeftOver(formatFootprint(footprint));
+  } catch {
+    throw failure;
+  }
+}
+
+/** Of who has the addresses of footprints by now: somebody may have removed their leases, and others got them. */
+function successors(footprints: readonly Footprint[], store: DiskStore, attachment: Attachment): Footprint[] {
+  const addresses = new Set(footprints.flatMap((footprint) => footprint.addresses.map(formatAddress)));
+  const others = [...addresses].filter((address) => !store.holds(attachment, address));
+  const holders = others.flatMap((address) => store.holderOf(address) ?? []);
+  return parseFootprints(holders.flatMap((holder) => store.recordsOf(holder)));
+}
+
+function keyAndValue(element: Element): string {
+  return [nameOf(element), ...(element.value ?? [])].join(' ');
+}
+
+/** The elements of footprints, without those that are also others'. */
+function elementsWithout(footprints: readonly Footprint[], others: readonly Footprint[]): Element[] {
+  const kept = new Set(others.flatMap(elementsOf).map(keyAndValue));
+  return footprints.flatMap(elementsOf).filter((element) => !kept.has(keyAndValue(element)));
+}
+
+/** Takes out of the table what could not be removed when its attachment was. @throws {Failure} as `removeElements`. */
+export async function removeLeftOver(host: Host, living: () => readonly Footprint[]): Promise<void> {
+  const lines = host.registry.leftOver();
+  if (lines.length === 0) return;
+  const elements = elementsWithout(parseFootprints(lines), living());
+  await removeElements(host.run, 'remove left-over firewall elements', elements);
+  for (const line of lines) host.registry.forgetLeftOver(line);
+}
+
+/** What is to be removed, and for whom. */
+export interface Removal {
+  readonly store: DiskStore;
+  readonly attachment: Attachment;
+  /** Whether the link is the attachment's to remove. */
+  readonly hasLink: boolean;
+  /** What it has in the table, beside what is noted. */
+  readonly footprints: readonly Footprint[];
+  /** Has a delegate give its addresses back. */
+  readonly release: () => Promise<unknown>;
+}
+
+/**
+ * Removes an attachment whole: link and firewall elements side by side, then addresses, ours or a delegate's. As long as
+ * one of them is there, nobody else may have its address. For who is alone with the attachment.
+ *
+ * @throws {Failure} at the first step that fails: what is left stays noted.
+ */
+export async function removeWhole(removal: Removal, host: Host): Promise<void> {
+  const { store, attachment, hasLink } = removal;
+  store.end(attachment);
+  const footprints = [...parseFootprints(store.recordsOf(attachment)), ...removal.footprints];
+  const removeFootprints = async () => {
+    await removeFromTable(footprints, removal, host);
+    await forget(footprints, attachment, host);
+  };
+  // The link first, for the kernel takes its time to let one go.
+  await together(hasLink ? removePair(host.run, attachment) : Promise.resolve(), removeFootprints());
+  await removal.release();
+  store.forget(attachment);
+  host.registry.forget(store.dataDir, () => digestsOfAllNetworks([store.dataDir], readBootID()).length === 0);
+}
+
+/** Removes elements that a newer ADD of the attachment does not have as well: all else is that one's by now. */
+export async function removeOutdated({ store, attachment, footprints }: Removal, host: Host): Promise<void> {
+  const newer = parseFootprints(store.recordsOf(attachment));
+  const operation = `undo the ADD of ${describeAttachment(attachment)}`;
+  await removeElements(host.run, operation, elementsWithout(footprints, newer));
+}

@@ -1,0 +1,119 @@
+import type { Run } from '../process/exec.ts';
+import { egressChain, egressPrefix } from './egress.ts';
+import { type Element, elementsOf, nameOf, withoutDuplicates } from './elements.ts';
+import type { Footprint } from './footprint.ts';
+import { type Listing, listTable, valuesOf } from './listing.ts';
+import { apply, RefusedTransaction } from './nft.ts';
+import { PortInUse } from './port-in-use.ts';
+import { type Block, base, planChain, planPrefix } from './table.ts';
+import {
+  addElement,
+  addTable,
+  declare,
+  deleteChain,
+  deleteTable,
+  replaceElement,
+  type Transaction,
+} from './transaction.ts';
+
+/** The footprints of all attachments that are alive, or being added, the oldest first. Read anew at each call. */
+export type Noted = () => readonly Footprint[];
+
+/** The chains of footprints, each once. */
+function chainsOf(footprints: readonly Footprint[]): Block[] {
+  const chains = footprints.flatMap(({ egress }) =>
+    egress.families.length > 0 ? [egressChain(egress)] : [],
+  );
+  return [...new Map(chains.map((chain) => [chain.name, chain])).values()];
+}
+
+/** A whole table with the elements of footprints: what is there stays, but for rules, which are written again. */
+function complete(footprints: readonly Footprint[], listing: Listing): Transaction {
+  const before = valuesOf(listing);
+  const isOther = (element: Element) => {
+    const value = before.get(nameOf(element));
+    return value !== undefined && value !== (element.value ?? []).join(' ');
+  };
+  const elements = withoutDuplicates(footprints.flatMap(elementsOf));
+  return [
+    addTable,
+    ...declare([...base, ...chainsOf(footprints)]),
+    ...elements.map((element) => (isOther(element) ? replaceElement : addElement)(element)),
+  ];
+}
+
+/** Everything in one transaction: packets never meet a table that is half there. */
+function fresh(footprints: readonly Footprint[]): Transaction {
+  return [...deleteTable, ...complete(footprints, { blocks: new Map(), elements: [] })];
+}
+
+function followsPlan({ blocks }: Listing): boolean {
+  const plans = [...blocks.keys()].filter((name) => name.startsWith(`chain ${planPrefix}`));
+  return plans.length === 1 && plans[0] === `chain ${planChain}`;
+}
+
+/**
+ * Brings the table back, with all that is noted. One that follows our plan is completed. Another, or none, is made in one
+ * transaction. An ADD at work notes what it has before it adds it: what was noted meanwhile is added again, since it may
+ * have gone into the table that was replaced.
+ *
+ * @param own the footprint of an attachment that is being added, which goes in as well: noted first or not.
+ * @throws {PortInUse} code 101 for a host port of `own` that another has.
+ * @throws {Failure} as `apply`.
+ */
+export async function restore(run: Run, operation: string, noted: Noted, own?: Footprint): Promise<void> {
+  const all = () => {
+    const others = noted();
+    if (own) rejectHeld(operation, own, others);
+    return own ? [...others, own] : others;
+  };
+  const listing = await listTable(run, operation);
+  if (followsPlan(listing) && (await isCompleted(run, operation, complete(all(), listing)))) return;
+  await apply(run, operation, fresh(all()));
+  await apply(run, operation, complete(all(), await listTable(run, operation)));
+}
+
+/** @throws {PortInUse} code 101 for a host port that another attachment has. */
+function rejectHeld(operation: string, own: Footprint, others: readonly Footprint[]): void {
+  const held = new Map(others.flatMap(elementsOf).map((element) => [nameOf(element), element]));
+  for (const { port, ...element } of elementsOf(own)) {
+    const holder = held.get(nameOf(element))?.value?.[0];
+    if (port && holder && holder !== element.value?.[0]) throw new PortInUse(operation, port, holder);
+  }
+}
+
+/** @returns whether it was: a table with a set of another type refuses. */
+async function isCompleted(run: Run, operation: string, transaction: Transaction): Promise<boolean> {
+  try {
+    await apply(run, operation, transaction);
+    return true;
+  } catch (error) {
+    if (error instanceof RefusedTransaction) return false;
+    throw error;
+  }
+}
+
+/**
+ * Has the next ADD bring the table back: it finds that the table does not follow the plan. Who sees that something is
+ * missing need not be who mends it. @throws {Failure} as `apply`; a table that follows no plan is no error.
+ */
+export async function forgetPlan(run: Run, operation: string): Promise<void> {
+  await isCompleted(run, operation, deleteChain(planChain));
+}
+
+/** Removes the chains that nobody's packets pass any more. One that an ADD begins to use meanwhile stays. */
+export async function removeUnusedChains(
+  run: Run,
+  operation: string,
+  listing: Listing,
+  noted: readonly Footprint[],
+): Promise<void> {
+  const used = new Set([
+    ...chainsOf(noted).map(({ name }) => name),
+    ...listing.elements.flatMap(({ value = [] }) => value.slice(1)),
+  ]);
+  const names = [...listing.blocks.keys()].map((name) => name.replace('chain ', ''));
+  for (const name of names.filter((name) => name.startsWith(egressPrefix) && !used.has(name))) {
+    await isCompleted(run, operation, deleteChain(name));
+  }
+}
