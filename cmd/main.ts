@@ -2,30 +2,43 @@ import { basename } from 'node:path';
 import { defaultNodeState, NodeRegistry } from '../ipam/store/registry.ts';
 import { run } from '../netns/process/exec.ts';
 import { portPatience } from './cni/call.ts';
-import { answer, type Face, type Invocation } from './cni/protocol.ts';
+import { type Answer, answer, type Face, type Invocation } from './cni/protocol.ts';
 import { supportedVersions } from './cni/version.ts';
 import { readStandardInput, write } from './entry/streams.ts';
 import { logged } from './log/logged.ts';
 import { ipamPlugin } from './verbs/ipam.ts';
+import { loopbackPlugin } from './verbs/loopback.ts';
 import { plugin } from './verbs/plugin.ts';
 
 /** Put in by the build. */
 const version = process.env['DUALSTACK_VERSION'];
 
-/** Under this name the same executable is an IPAM plugin. */
-const ipamName = 'dualstack-ipam';
-
 /** The plugin that wires pods, with its log. */
 export const loggedPlugin: Face = { ...plugin, handlers: logged(plugin.handlers) };
 
+type AnswerAs = (command: string, invocation: Invocation) => Promise<Answer>;
+
+function as<C>(face: Face<C>): AnswerAs {
+  return (command, invocation) => answer(command, face, invocation);
+}
+
+const ownName = 'dualstack';
+
+/** What the executable is, by the name that it is called by. */
+const faces: Readonly<Record<string, AnswerAs>> = {
+  [ownName]: as(loggedPlugin),
+  'dualstack-ipam': as(ipamPlugin),
+  loopback: as(loopbackPlugin),
+};
+
 /** The name that we were called by: of the executable, or of the script that Node.js was given. */
-function isIpam(): boolean {
-  return [process.argv0, process.argv[1] ?? ''].some((path) => basename(path, '.cjs') === ipamName);
+function calledBy(): string {
+  const names = [process.argv0, process.argv[1] ?? ''].map((path) => basename(path, '.cjs'));
+  return names.find((name) => Object.hasOwn(faces, name)) ?? ownName;
 }
 
 function about(): string {
-  const name = isIpam() ? ipamName : 'dualstack';
-  return `CNI plugin ${name} ${version}\nCNI protocol versions supported: ${supportedVersions.join(', ')}\nFor people: dualstack --help\n`;
+  return `CNI plugin ${calledBy()} ${version}\nCNI protocol versions supported: ${supportedVersions.join(', ')}\nFor people: dualstack --help\n`;
 }
 
 /** What a person gets: the tool, which is loaded only then. With nothing to do it is the text of a plugin. */
@@ -63,9 +76,7 @@ export async function main(): Promise<void> {
     portPatience,
     warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
   };
-  const { output, status: exitStatus } = await (isIpam()
-    ? answer(command, ipamPlugin, invocation)
-    : answer(command, loggedPlugin, invocation));
+  const { output, status: exitStatus } = await (faces[calledBy()] ?? as(loggedPlugin))(command, invocation);
   const isHeard = write(1, output);
   // At once: a program that did not end in time may still hold our pipes. A runtime that got no result has no pod.
   process.exit(isHeard ? exitStatus : 1);

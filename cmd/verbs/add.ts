@@ -8,12 +8,12 @@ import type { Footprint } from '../../netns/firewall/footprint.ts';
 import { enableForwarding, leastIPv6Mtu, runsIPv6, uplinkMtu } from '../../netns/host/host.ts';
 import { type WiringProgress, type WiringRequest, wireHost, wirePod } from '../../netns/link/apply.ts';
 import { linkExists } from '../../netns/link/liveness.ts';
-import { blamed, isOwnNamespace, type Namespace, openNamespace } from '../../netns/link/namespace.ts';
+import { blamed, type Namespace, openNamespace } from '../../netns/link/namespace.ts';
 import { candidateNames, type PairNames } from '../../netns/link/naming.ts';
 import { plannedRoutes, type Wiring } from '../../netns/link/plan.ts';
 import { shape } from '../../netns/shaping/tc.ts';
 import type { Call, Host, Verb } from '../cni/call.ts';
-import type { Environment } from '../cni/environment.ts';
+
 import { decodeResult, encodeResult, extendResult, type Result } from '../cni/result.ts';
 import {
   type DelegatedLease,
@@ -25,6 +25,7 @@ import {
 import { removalOf } from './del.ts';
 import { footprintOf, installFirewall, protectionOf } from './firewall.ts';
 import { openLoopback } from './loopback-guard.ts';
+import { rejectOwnNamespace } from './own-namespace.ts';
 import { removeOutdated, removeWhole } from './removal.ts';
 import { together } from './together.ts';
 
@@ -71,12 +72,6 @@ function resultOf(wiring: Wiring, sandbox: string, dns: Dns): Result {
     })),
     dns,
   };
-}
-
-function rejectOwnNamespace(environment: Environment, path: string): void {
-  const isOverridden = /^(?:1|true)$/i.test(environment['CNI_NETNS_OVERRIDE'] ?? '');
-  if (isOverridden || !isOwnNamespace(path)) return;
-  throw new Failure(codes.ownNamespace, "plugin's netns and netns from CNI_NETNS should not be the same");
 }
 
 function forward(families: readonly Family[], host: Host): void {

@@ -8,7 +8,7 @@ import { forwardingSwitch, isForwarding, requireFamily } from '../../netns/host/
 import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate } from '../cni/delegate.ts';
 import type { Environment } from '../cni/environment.ts';
-import { isOnPath } from '../cni/executables.ts';
+import { isExecutable, isOnPath } from '../cni/executables.ts';
 import { requestedPools } from './addressing.ts';
 
 /** What every ADD starts. */
@@ -36,7 +36,8 @@ export function neededCommands(input: Input, configuration: Configuration): stri
   ];
 }
 
-function requireCommands(needed: readonly string[], environment: Environment): void {
+/** @throws {Failure} code 50 with the names of those that are not on the PATH. */
+export function requireCommands(needed: readonly string[], environment: Environment): void {
   const missing = needed.filter((command) => !isOnPath(command, environment['PATH'] ?? ''));
   if (missing.length > 0) throw notReady(`missing commands: ${missing.join(', ')}`);
 }
@@ -78,6 +79,18 @@ function requireAddresses(
 }
 
 /**
+ * containerd starts `loopback` before us, unless it is told not to (use_internal_loopback): so that it is missing is no
+ * reason to make the node NotReady, and yet what an operator looks for when no pod starts.
+ */
+function lookForLoopback({ environment, warn }: Call): void {
+  const folders = (environment['CNI_PATH'] ?? '').split(':');
+  if (folders.some((folder) => isExecutable(`${folder}/loopback`))) return;
+  warn(
+    `plugin loopback is not in ${folders.join(', ')}: containerd needs it for each pod; dualstack install`,
+  );
+}
+
+/**
  * Whether the built-in pools could give a pod its addresses now.
  *
  * @throws {Failure} saying what is in the way.
@@ -105,6 +118,7 @@ export const status: Verb = async (call) => {
   try {
     const { configuration } = call;
     requireCommands(neededCommands(call.input, configuration), call.environment);
+    lookForLoopback(call);
     const type = configuration.ipam?.type;
     if (type === undefined) {
       const { pools } = requirePools(call);

@@ -1,10 +1,12 @@
-import { readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, readlink, realpath, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
-import { executable } from '../lab/cni.ts';
+import { debianPlugins, executable } from '../lab/cni.ts';
 import { openLab } from '../lab/namespaces.ts';
 import { tool } from '../lab/tool.ts';
+
+const debianLoopback = join(debianPlugins, 'loopback');
 
 /** How the executable answers a runtime from where it was put. */
 function version(path: string) {
@@ -19,8 +21,9 @@ test.serial(
     const folder = join(lab.folder, 'opt/cni/bin');
     const { status, stdout } = await tool(node, ['install', '--bin-dir', folder, '--ipam']);
     t.is(status, 0);
-    t.is(stdout, `installed ${folder}/dualstack\ninstalled ${folder}/dualstack-ipam`);
-    t.deepEqual(await readdir(folder), ['dualstack', 'dualstack-ipam']);
+    const names = ['dualstack', 'dualstack-ipam', 'loopback'];
+    t.is(stdout, names.map((name) => `installed ${folder}/${name}`).join('\n'));
+    t.deepEqual(await readdir(folder), names);
     t.is((await stat(join(folder, 'dualstack'))).mode & 0o777, 0o755);
     t.is(await readlink(join(folder, 'dualstack-ipam')), 'dualstack');
     t.regex((await version(join(folder, 'dualstack'))).stdout, /"supportedVersions"/);
@@ -62,3 +65,33 @@ test.serial('install into what is no folder says so', async (t) => {
   t.is(status, 1);
   t.regex(stderr, /ENOTDIR/);
 });
+
+interface Loopback {
+  readonly what: string;
+  readonly plant: (path: string) => Promise<unknown>;
+  readonly isReplaced: boolean;
+}
+
+const loopbacks: Loopback[] = [
+  { what: "another's that works", plant: (path) => copyFile(debianLoopback, path), isReplaced: false },
+  { what: "a link to another's", plant: (path) => symlink(debianLoopback, path), isReplaced: false },
+  { what: 'a file without content', plant: (path) => writeFile(path, '', { mode: 0o755 }), isReplaced: true },
+  { what: 'a link that leads nowhere', plant: (path) => symlink('gone', path), isReplaced: true },
+  {
+    what: 'a file that is no program',
+    plant: (path) => writeFile(path, 'hello', { mode: 0o755 }),
+    isReplaced: true,
+  },
+];
+
+for (const { what, plant, isReplaced } of loopbacks) {
+  test.serial(`install ${isReplaced ? 'replaces' : 'leaves'} a loopback that is ${what}`, async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const path = join(lab.folder, 'loopback');
+    await plant(path);
+    await tool(node, ['install', '--bin-dir', lab.folder]);
+    t.is(await realpath(path), await realpath(isReplaced ? join(lab.folder, 'dualstack') : path));
+    t.regex((await version(path)).stdout, /"supportedVersions"/);
+  });
+}

@@ -1,6 +1,6 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { debianPlugins, executable } from './cni.ts';
+import { executable } from './cni.ts';
 import type { Machine } from './machine.ts';
 import { filesUnder } from './traces.ts';
 
@@ -9,12 +9,9 @@ const root = join(import.meta.dirname, '../..');
 /** A file of conf/, as users copy it. */
 export const sample = (name: string) => join(root, 'conf', name);
 
-/** Puts plugins where runtimes look for them. containerd's CRI runs `loopback` before ours in every pod. */
+/** Puts the plugin where runtimes look for it, as a user does: nothing else is there. */
 export async function installPlugins(machine: Machine): Promise<void> {
-  const folder = machine.outside('/opt/cni/bin');
-  await mkdir(folder);
-  await copyFile(executable, join(folder, 'dualstack'));
-  await copyFile(join(debianPlugins, 'loopback'), join(folder, 'loopback'));
+  await machine.run(executable, ['install']);
 }
 
 /** Puts a sample of conf/ where runtimes look for the network configuration. */

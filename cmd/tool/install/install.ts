@@ -1,10 +1,14 @@
 import { readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { errno } from '../../../conf/failure.ts';
 import { binDirFlag, type Command, type Report, type ToolHost, type Typed } from '../engine/command.ts';
+import { programProblem } from './program.ts';
 import { guarded, replaceFile } from './replace.ts';
 
 /** Under this second name the executable is an IPAM plugin for others. */
 const ipamName = 'dualstack-ipam';
+
+/** Under this one it does what the reference plugin of that name does. */
+const loopbackName = 'loopback';
 
 function realPath(path: string): string | undefined {
   try {
@@ -22,13 +26,23 @@ function installExecutable(source: string, target: string): void {
 }
 
 /** A link that is renamed into place, for the same reason. */
-function installName(folder: string): void {
-  guarded(`link ${folder}/${ipamName}`, () => {
-    const scratch = `${folder}/.${ipamName}.${process.pid}.new`;
+function installName(folder: string, name: string): string {
+  const path = `${folder}/${name}`;
+  guarded(`link ${path}`, () => {
+    const scratch = `${folder}/.${name}.${process.pid}.new`;
     rmSync(scratch, { force: true });
     symlinkSync('dualstack', scratch);
-    renameSync(scratch, `${folder}/${ipamName}`);
+    renameSync(scratch, path);
   });
+  return path;
+}
+
+/** The names that are asked for; `loopback` where there is none that works, for containerd starts one in each pod. */
+function namesFor(typed: Typed, folder: string): string[] {
+  return [
+    ...(typed.isSet('ipam') ? [ipamName] : []),
+    ...(programProblem(`${folder}/${loopbackName}`) === undefined ? [] : [loopbackName]),
+  ];
 }
 
 function act(typed: Typed, host: ToolHost): Report {
@@ -36,10 +50,13 @@ function act(typed: Typed, host: ToolHost): Report {
   const target = `${folder}/dualstack`;
   const isItself = guarded(`look at ${target}`, () => realPath(target) === realPath(host.executable));
   if (!isItself) installExecutable(host.executable, target);
-  if (typed.isSet('ipam')) installName(folder);
+  const names = namesFor(typed, folder).map((name) => installName(folder, name));
   const first = isItself ? `${target} is this executable itself` : `installed ${target}`;
-  const second = typed.isSet('ipam') ? [`installed ${folder}/${ipamName}`] : [];
-  return { status: 0, json: { path: target, changed: !isItself }, text: [first, ...second].join('\n') };
+  return {
+    status: 0,
+    json: { path: target, changed: !isItself, names },
+    text: [first, ...names.map((path) => `installed ${path}`)].join('\n'),
+  };
 }
 
 export const install: Command = {
