@@ -36,8 +36,9 @@ const cures: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
 };
 
 /** A plugin that lost a command sees to it itself. A DEL or GC that could not do its work is called again. */
-async function seeToItself(scene: Scene, verb: Verb): Promise<void> {
-  if (verb !== 'ADD') succeeded(await scene.call(verb));
+async function seeToItself(scene: Scene, verb: Verb, command: string): Promise<void> {
+  // Without tc an ADD goes on, and leaves 127.0.0.1 closed: that pod has its DEL.
+  if (verb !== 'ADD' || command === 'tc') succeeded(await scene.call(verb === 'ADD' ? 'DEL' : verb));
   await scene.expectClean();
   await scene.again();
 }
@@ -106,7 +107,7 @@ function describe({ verb, victim, with: together, point }: Target): string {
 /** What the plugin itself must do about it, and what others can do. */
 function curesOf({ verb, victim, with: together }: Target): [string, (scene: Scene) => Promise<void>][] {
   if (victim === 'plugin' || together === 'plugin') return Object.entries(cures);
-  return [['nothing', (scene) => seeToItself(scene, verb)]];
+  return [['nothing', (scene) => seeToItself(scene, verb, victim.command)]];
 }
 
 for (const verb of ['ADD', 'DEL', 'GC'] as const) {
