@@ -7,7 +7,12 @@ import { describeAttachment } from '../../ipam/attachment.ts';
 import type { NetworkEntry } from '../../ipam/store/lease-index.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { planEgress } from '../../netns/firewall/egress.ts';
-import { type Footprint, formatFootprint, parseFootprints } from '../../netns/firewall/footprint.ts';
+import {
+  type Footprint,
+  formatFootprint,
+  needsNft,
+  parseFootprints,
+} from '../../netns/firewall/footprint.ts';
 import { inspectTable } from '../../netns/firewall/inspect.ts';
 import { install } from '../../netns/firewall/install.ts';
 import { isMissing } from '../../netns/firewall/nft.ts';
@@ -63,15 +68,6 @@ export function protectionOf(
 
 export function footprintOf({ hostEnd, podMac }: PairNames, protection: Protection): Footprint {
   return { hostEnd, mac: podMac, ...protection };
-}
-
-/** Whether a pod cannot do without nft. */
-export function needsNft({
-  guarded,
-  ports,
-  egress,
-}: Pick<Footprint, 'guarded' | 'ports' | 'egress'>): boolean {
-  return guarded || ports.length > 0 || egress.families.length > 0;
 }
 
 /**

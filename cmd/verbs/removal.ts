@@ -7,7 +7,12 @@ import { digestsOfAllNetworks } from '../../ipam/store/lease-index.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { forgetConnections } from '../../netns/firewall/conntrack.ts';
 import { type Element, elementsOf, nameOf } from '../../netns/firewall/elements.ts';
-import { type Footprint, formatFootprint, parseFootprints } from '../../netns/firewall/footprint.ts';
+import {
+  type Footprint,
+  formatFootprint,
+  needsNft,
+  parseFootprints,
+} from '../../netns/firewall/footprint.ts';
 import { isMissing } from '../../netns/firewall/nft.ts';
 import { removeElements } from '../../netns/firewall/remove.ts';
 import { tracksConnections } from '../../netns/host/host.ts';
@@ -32,11 +37,6 @@ async function forget(footprints: readonly Footprint[], attachment: Attachment, 
   }
 }
 
-/** Whether an ADD would have failed without nft: then there was one, and what it made is there yet. */
-function isBinding({ guarded, ports, egress }: Footprint): boolean {
-  return guarded || ports.length > 0 || egress.families.length > 0;
-}
-
 /**
  * Takes footprints out of the table, and what earlier calls left there. A tool that does not work must not keep a pod in
  * Terminating for good: what it leaves is noted for the node, and removed by the next call for which it works.
@@ -58,7 +58,7 @@ async function removeFromTable(
     await removeLeftOver(host, () => livingFootprints(host.registry.dataDirs(store.dataDir)));
   } catch (error) {
     if (!(error instanceof Failure) || error.code === codes.tryAgain) throw error;
-    const left = footprints.filter(isBinding);
+    const left = footprints.filter(needsNft);
     if (left.length === 0) return;
     noteLeftOver(left, host, error);
     host.warn(

@@ -87,3 +87,9 @@ export function egressChain({ families: due, exempt }: Egress): Block {
   const digest = createHash('sha256').update(rules.join('\n')).digest('hex');
   return { kind: 'chain', name: `${egressPrefix}${digest.slice(0, 12)}`, header: '', rules };
 }
+
+/** The chains that packets of these pass when they leave, each once; none for those whose packets keep their source. */
+export function egressChains(plans: readonly Egress[]): Block[] {
+  const chains = plans.filter(({ families: due }) => due.length > 0).map(egressChain);
+  return [...new Map(chains.map((chain) => [chain.name, chain])).values()];
+}

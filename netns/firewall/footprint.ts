@@ -26,6 +26,11 @@ export interface Footprint {
   readonly ports: readonly HostPort[];
 }
 
+/** Whether a pod cannot do without nft: then an ADD fails where there is none. */
+export function needsNft({ guarded, ports, egress }: Footprint): boolean {
+  return guarded || ports.length > 0 || egress.families.length > 0;
+}
+
 /** In one line, for the store: it is written there before anything of it is in the kernel. */
 export function formatFootprint(footprint: Footprint): string {
   const { hostEnd, mac, guarded } = footprint;

@@ -1,6 +1,6 @@
 import { CommandError, type Run } from '../process/exec.ts';
 import { commandFailure } from '../process/ip.ts';
-import { egressChain } from './egress.ts';
+import { egressChains } from './egress.ts';
 import { elementsOf, nameOf } from './elements.ts';
 import type { Footprint } from './footprint.ts';
 import { type Listing, listTable, parseListing, valuesOf } from './listing.ts';
@@ -52,10 +52,7 @@ export async function inspectTable(
 ): Promise<string[]> {
   const listing = await listTable(run, operation);
   if (listing.blocks.size === 0) return [`nftables table ${tableName} is missing`];
-  const chains = footprints
-    .filter(({ egress }) => egress.families.length > 0)
-    .map(({ egress }) => egressChain(egress));
-  const needed = [...base, ...new Map(chains.map((chain) => [chain.name, chain])).values()];
+  const needed = [...base, ...egressChains(footprints.map(({ egress }) => egress))];
   return [
     ...(await wrongBlocks(run, operation, listing, needed)),
     ...footprints.flatMap((footprint) => missingElements(listing, footprint)),

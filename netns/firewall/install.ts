@@ -1,5 +1,5 @@
 import type { Run } from '../process/exec.ts';
-import { egressChain } from './egress.ts';
+import { egressChains } from './egress.ts';
 import { type Element, elementsOf, nameOf } from './elements.ts';
 import type { Footprint, HostPort } from './footprint.ts';
 import { listTable, valuesOf } from './listing.ts';
@@ -27,10 +27,9 @@ function clashing(refusals: readonly Refusal[]): Element[] {
  */
 function attempts(footprint: Footprint, own: readonly Element[], stale: ReadonlySet<string>): Transaction[] {
   const elements = own.map((element) => (stale.has(nameOf(element)) ? replaceElement : addElement)(element));
-  const chains = footprint.egress.families.length > 0 ? [egressChain(footprint.egress)] : [];
   return [
     [requireChain(planChain), ...elements],
-    [requireChain(planChain), ...declare(chains), ...elements],
+    [requireChain(planChain), ...declare(egressChains([footprint.egress])), ...elements],
   ];
 }
 

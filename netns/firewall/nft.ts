@@ -50,22 +50,10 @@ export async function apply(run: Run, operation: string, transaction: Transactio
   }
 }
 
-function outcomeOf(error: unknown): CommandError['outcome'] | undefined {
-  const cause = error instanceof Failure ? error.cause : error;
-  return cause instanceof CommandError ? cause.outcome : undefined;
-}
-
 /** Whether the error is that a program is not installed. */
 export function isMissing(error: unknown): boolean {
-  return outcomeOf(error)?.kind === 'missing';
-}
-
-/**
- * Whether the error is that a program is of no use here: not installed, or it crashed, as nft does on a table that another
- * version made. What it was asked about is neither refused nor done.
- */
-export function isUseless(error: unknown): boolean {
-  return ['missing', 'not started', 'killed'].includes(outcomeOf(error)?.kind ?? '');
+  const cause = error instanceof Failure ? error.cause : error;
+  return cause instanceof CommandError && cause.outcome.kind === 'missing';
 }
 
 /** The refusals of an error; none when it is another one. */

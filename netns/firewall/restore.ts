@@ -1,8 +1,8 @@
 import type { Run } from '../process/exec.ts';
-import { egressChain, egressPrefix } from './egress.ts';
+import { egressChains, egressPrefix } from './egress.ts';
 import { type Element, elementsOf, nameOf, withoutDuplicates } from './elements.ts';
 import type { Footprint } from './footprint.ts';
-import { type Listing, listTable, valuesOf } from './listing.ts';
+import { type Listing, listTable, nothingListed, valuesOf } from './listing.ts';
 import { apply, RefusedTransaction } from './nft.ts';
 import { PortInUse } from './port-in-use.ts';
 import { type Block, base, planChain, planPrefix } from './table.ts';
@@ -19,12 +19,8 @@ import {
 /** The footprints of all attachments that are alive, or being added, the oldest first. Read anew at each call. */
 export type Noted = () => readonly Footprint[];
 
-/** The chains of footprints, each once. */
 function chainsOf(footprints: readonly Footprint[]): Block[] {
-  const chains = footprints.flatMap(({ egress }) =>
-    egress.families.length > 0 ? [egressChain(egress)] : [],
-  );
-  return [...new Map(chains.map((chain) => [chain.name, chain])).values()];
+  return egressChains(footprints.map(({ egress }) => egress));
 }
 
 /** A whole table with the elements of footprints: what is there stays, but for rules, which are written again. */
@@ -44,7 +40,7 @@ function complete(footprints: readonly Footprint[], listing: Listing): Transacti
 
 /** Everything in one transaction: packets never meet a table that is half there. */
 function fresh(footprints: readonly Footprint[]): Transaction {
-  return [...deleteTable, ...complete(footprints, { blocks: new Map(), elements: [] })];
+  return [...deleteTable, ...complete(footprints, nothingListed)];
 }
 
 function followsPlan({ blocks }: Listing): boolean {
