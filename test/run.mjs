@@ -59,6 +59,15 @@ const tasks = {
       ['node_modules/ava/entrypoints/cli.js', '--config', 'test/e2e/ava.config.mjs'],
     ],
   },
+  'test:cluster': {
+    commands: network.concat(runtime, ['sysctl', 'debootstrap', 'etcd', 'curl', 'iptables']),
+    root: true,
+    build: true,
+    steps: [
+      ['test/cluster/tools/build.ts'],
+      ['node_modules/ava/entrypoints/cli.js', '--config', 'test/cluster/ava.config.mjs'],
+    ],
+  },
   'test:faults': {
     commands: network.concat(['strace']),
     root: true,

@@ -3,29 +3,39 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExecaError, execa } from 'execa';
 
+/** How Go is to build: its flags beside ours. */
+export interface HowToBuild {
+  readonly flags?: readonly string[];
+}
+
 /**
  * Builds all tools that the go.mod in `sources` names into `target`, unless they are there and of the same versions.
  * go.sum is complete, so no checksum database is asked, and no setting of the machine's counts.
  *
- * @param names of the tools, for people.
+ * @param names of the tools, for people, and how long it takes.
  * @throws {Error} without Go, and when they cannot be built.
  */
-export async function buildGoTools(sources: string, target: string, names: string): Promise<void> {
+export async function buildGoTools(
+  sources: string,
+  target: string,
+  names: string,
+  { flags = [] }: HowToBuild = {},
+): Promise<void> {
   const versions = await digest(['go.mod', 'go.sum'].map((name) => join(sources, name)));
   const stamp = join(target, '.built-from');
   if ((await readFile(stamp, 'utf8').catch(() => '')) === versions) return;
-  console.log(`Building ${names} (once, a minute or two)`);
+  console.log(`Building ${names}`);
   await mkdir(target, { recursive: true });
-  await install(sources, target);
+  const env = { GOBIN: target, GOFLAGS: ['-mod=readonly', ...flags].map((flag) => `'${flag}'`).join(' ') };
+  await go(sources, env, 'install', 'tool');
   await writeFile(stamp, versions);
 }
 
-async function install(sources: string, target: string): Promise<void> {
+async function go(sources: string, more: Record<string, string>, ...args: string[]): Promise<void> {
   // Where Go's own installation instructions put it, which is on no machine's default PATH.
   const PATH = `${process.env['PATH']}:/usr/local/go/bin`;
-  const env = { PATH, GOBIN: target, GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0' };
   try {
-    await execa('go', ['install', 'tool'], { cwd: sources, env });
+    await execa('go', args, { cwd: sources, env: { PATH, GOWORK: 'off', CGO_ENABLED: '0', ...more } });
   } catch (cause) {
     if (cause instanceof ExecaError && cause.code === 'ENOENT') {
       const message = 'is built with Go, and there is none here: install it from https://go.dev/dl.';

@@ -7,7 +7,7 @@ import { until } from './until.ts';
 
 /**
  * A node on its own: the machine's files and commands, but a network of its own, with nothing but `lo`, and its own
- * `/etc/cni`, `/opt/cni`, `/var/lib/cni`, `/run`, cgroups and process IDs. `run` throws as execa does.
+ * `/etc/cni`, `/opt/cni`, `/var/lib/cni`, `/run`, cgroups, process IDs and host name. `run` throws as execa does.
  */
 export type Machine = {
   /** A temporary folder, at the same path inside and outside, removed at the end. */
@@ -29,7 +29,7 @@ const cniFolders = ['/etc/cni', '/opt/cni', '/var/lib/cni'];
 const parents = ['/etc', '/opt', '/var/lib'];
 
 const keeperStreams = { stdin: 'pipe', stdout: 'pipe', buffer: false } as const;
-const namespaces = ['--mount', '--pid', '--net'];
+const namespaces = ['--mount', '--pid', '--net', '--uts'];
 
 /**
  * Its first process is a `cat` on a pipe from this one. When the pipe ends, however the test ends, it ends, and with

@@ -17,5 +17,5 @@ export async function toolPath(tool: Tool): Promise<string> {
 
 /** Builds the clients, unless they are there. @throws {Error} as `buildGoTools`. */
 export function buildTools(): Promise<void> {
-  return buildGoTools(sources, target, 'cnitool and crictl');
+  return buildGoTools(sources, target, 'cnitool and crictl (once, a minute or two)');
 }
