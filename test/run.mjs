@@ -57,6 +57,7 @@ const tasks = {
       ['node_modules/typescript/bin/tsc', '--noEmit'],
       ['node_modules/ava/entrypoints/cli.js'],
       ['node_modules/ava/entrypoints/cli.js', '--config', 'test/e2e/ava.config.mjs'],
+      ['test/matrix/main.ts'],
     ],
   },
   'test:cluster': {

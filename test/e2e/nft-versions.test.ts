@@ -110,6 +110,12 @@ for (const [maker, reader] of supported.flatMap((one) => supported.map((other) =
     if (!holder) throw new Error('nobody has the host ports');
     await using _ = await mirrorIn(holder.pod, 80);
     t.deepEqual(await look(world, ['192.0.2.10', '2001:db8::10'], 8080), both(['192.0.2.1', '2001:db8::1']));
+    await using far = await mirrorIn(world);
+    for (const { pod } of [holder, late])
+      t.deepEqual(
+        await look(pod, ['192.0.2.1', '2001:db8::1'], far.port),
+        both(['192.0.2.10', '2001:db8::10']),
+      );
     const valid = [holder, late].map(({ containerID }) => ({ containerID, ifname: 'eth0' }));
     const list = { ...config, 'cni.dev/valid-attachments': valid };
     t.deepEqual(await other.call('GC', list, { containerID: '', ifname: '' }), ready);

@@ -57,7 +57,12 @@ async function bring(suite: string, mirror: string, keyring: string): Promise<vo
     await mkdir(root, { recursive: true });
     for (const file of packages) await execa('dpkg-deb', ['--extract', file, root]);
     await writeStarter(suite, root, join(work, 'result/bin'));
-    await rename(join(work, 'result'), join(nftCache, suite));
+    await rename(join(work, 'result'), join(nftCache, suite)).catch((error) => {
+      // Another test brought it meanwhile.
+      if (error.code !== 'ENOTEMPTY') throw error;
+    });
+  } catch (error) {
+    throw new Error(`cannot bring the nft of ${suite} from ${mirror}`, { cause: error });
   } finally {
     await rm(work, { recursive: true, force: true });
   }

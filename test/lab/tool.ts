@@ -9,13 +9,15 @@ import { type Config, dataDirOf, podCIDRs } from './pods.ts';
 export interface ToolCall {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** A program, and its arguments, that is to start the tool. */
+  readonly under?: readonly string[];
 }
 
 /** Calls the tool on a node, as a person does whose output goes into a pipe. */
 export async function tool(node: Namespace, words: readonly string[], how: ToolCall = {}): Promise<Outcome> {
   const { exitCode, stdout, stderr } = await execa(
     '/sbin/ip',
-    ['netns', 'exec', node.name, executable, ...words],
+    ['netns', 'exec', node.name, ...(how.under ?? []), executable, ...words],
     { env: { PATH: systemPath, ...how.env }, extendEnv: false, input: how.input ?? '', reject: false },
   );
   return { status: exitCode, stdout, stderr };
