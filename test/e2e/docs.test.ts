@@ -15,7 +15,7 @@ async function follow(patient: PatientMachine, document: string): Promise<string
 /** A node before the installation: there is nothing of ours. */
 async function openFresh(): Promise<PatientMachine> {
   const patient = await openPatient();
-  await rm(patient.machine.outside('/opt/cni/bin/dualstack'));
+  for (const name of ['dualstack', 'loopback']) await rm(patient.machine.outside(`/opt/cni/bin/${name}`));
   await rm(patient.machine.outside('/etc/cni/net.d/10-dualstack.conflist'));
   return patient;
 }

@@ -94,6 +94,7 @@ async function furnish(patient: PatientMachine): Promise<void> {
   await mkdir(join(machine.folder, 'bin'));
   await mkdir(machine.outside('/opt/cni/bin'), { recursive: true });
   await symlink(executable, machine.outside('/opt/cni/bin/dualstack'));
+  await symlink('dualstack', machine.outside('/opt/cni/bin/loopback'));
   await patient.stub('kubectl', `echo '${JSON.stringify(clusterNode)}'`);
   await patient.stub('systemctl', 'true');
   await patient.configure();

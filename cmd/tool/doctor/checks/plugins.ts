@@ -1,6 +1,8 @@
 import { isExecutable } from '../../../cni/executables.ts';
 import { ownType } from '../../init/conflist.ts';
+import { programProblem } from '../../install/program.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
+import { readText } from './proc.ts';
 
 /** Where Debian's containernetworking-plugins puts its executables. */
 const debianFolder = '/usr/lib/cni';
@@ -12,15 +14,34 @@ function namesIn({ file, configuration }: Patient): string[] {
   return [...new Set([ownType, ...types, ...(delegate === undefined ? [] : [delegate])])];
 }
 
-function missing(name: string, { binDir, executable }: Patient): Finding {
-  const found = `plugin ${name} is not in ${binDir}`;
+/** containerd starts it in each pod before ours: 1.x always, 2.x unless it is told otherwise. */
+const loopbackName = 'loopback';
+
+function bringsLoopbackUpItself(containerdConfig: string | undefined): boolean {
+  return /^\s*use_internal_loopback\s*=\s*true\b/m.test(containerdConfig ?? '');
+}
+
+function unusableLoopback(problem: string, { binDir, executable, containerdConfig }: Patient): Finding[] {
+  const text = readText(containerdConfig);
+  if (bringsLoopbackUpItself(text)) return [];
+  return [
+    {
+      level: text === undefined ? 'warning' : 'broken',
+      found: `plugin ${loopbackName} in ${binDir} ${problem}: with containerd no pod starts without it`,
+      remedy: [`${shellWord(executable)} install --bin-dir ${shellWord(binDir)}`],
+    },
+  ];
+}
+
+function unusable(name: string, problem: string, { binDir, executable }: Patient): Finding {
+  const found = `plugin ${name} in ${binDir} ${problem}`;
   if (name === ownType) {
     const remedy = `${shellWord(executable)} install --bin-dir ${shellWord(binDir)}`;
     return { level: 'broken', found, remedy: [remedy] };
   }
   const debian = `${debianFolder}/${name}`;
   return isExecutable(debian)
-    ? { level: 'broken', found, remedy: [`ln -s ${shellWord(debian)} ${shellWord(`${binDir}/${name}`)}`] }
+    ? { level: 'broken', found, remedy: [`ln -sf ${shellWord(debian)} ${shellWord(`${binDir}/${name}`)}`] }
     : {
         level: 'broken',
         found,
@@ -31,9 +52,16 @@ function missing(name: string, { binDir, executable }: Patient): Finding {
 export const plugins: Check = {
   name: 'plugins',
   run: (patient) => {
+    const problemOf = (name: string) => programProblem(`${patient.binDir}/${name}`);
     const names = namesIn(patient);
-    const absent = names.filter((name) => !isExecutable(`${patient.binDir}/${name}`));
-    if (absent.length === 0) return [ok(`${names.join(', ')} in ${patient.binDir}`)];
-    return absent.map((name) => missing(name, patient));
+    const problem = problemOf(loopbackName);
+    const found = [
+      ...names.flatMap((name) => {
+        const why = problemOf(name);
+        return why === undefined ? [] : [unusable(name, why, patient)];
+      }),
+      ...(problem === undefined ? [] : unusableLoopback(problem, patient)),
+    ];
+    return found.length > 0 ? found : [ok(`${names.join(', ')} in ${patient.binDir}`)];
   },
 };

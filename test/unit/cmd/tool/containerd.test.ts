@@ -10,8 +10,13 @@ const headers = [
 for (const header of headers) {
   test(`the section is found: ${header}`, (t) => {
     const text = `version = 2\n[debug]\nip_pref = "ipv6"\n  ${header}\n    conf_dir = "x"\n    ip_pref = 'cni'\n[other]`;
-    t.deepEqual(cniSection(text), { header, ipPref: 'cni' });
-    t.deepEqual(cniSection(`${header}\n[other]\nip_pref = "cni"`), { header, ipPref: undefined });
+    t.deepEqual(cniSection(text), { header, ipPref: 'cni', binDir: undefined, confDir: 'x' });
+    t.deepEqual(cniSection(`${header}\n[other]\nip_pref = "cni"`), {
+      header,
+      ipPref: undefined,
+      binDir: undefined,
+      confDir: undefined,
+    });
   });
 }
 
