@@ -152,8 +152,12 @@ export class LeaseIndex {
   /** Removes what calls that were killed left: files that never got to their place, torn entries, and claims. */
   tidy(): void {
     const folder = `${this.#state}/${this.#bootID}`;
-    for (const name of namesIn(folder).filter((name) => this.#isLeftOver(name)))
-      rmSync(`${folder}/${name}`, { force: true, recursive: true });
+    for (const name of namesIn(folder).filter((name) => this.#isLeftOver(name))) {
+      // An entry that is gone reads like a torn one: the next ADD of its attachment may be writing it.
+      this.#claimed(name.split('.', 1)[0] ?? name, () => {
+        if (this.#isLeftOver(name)) rmSync(`${folder}/${name}`, { force: true, recursive: true });
+      });
+    }
     removeDeadClaims(this.#claims);
   }
 

@@ -64,6 +64,49 @@ test.serial(
 );
 
 test.serial(
+  'generations of dead pods without a DEL make room for the next, and late DELs leave nothing',
+  async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    for (let round = 0; round < rounds; round++) {
+      await fillWithDead(lab, node, round);
+      await linksAreGone(node);
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const port of ports) {
+        const invocation = { containerID: `dead-${round}-${port}` };
+        t.is((await call(node, 'DEL', configuration(lab, withPort(port)), invocation)).status, 0);
+      }
+    }
+    t.notRegex(await node.run('nft', 'list', 'table', 'inet', 'dualstack'), /elements/);
+    t.deepEqual(await storeTraces(dataDirOf(lab)), []);
+  },
+);
+
+for (const [where, more] of [
+  ['another network', { name: 'others', podCIDRs: ['10.9.1.0/29', 'fd00:9:1::/64'] }],
+  ['another dataDir', { name: 'others', podCIDRs: ['10.9.1.0/29', 'fd00:9:1::/64'], dataDir: 'data-2' }],
+] as const) {
+  test.serial(`dead pods of ${where} give up their host ports, and what else they have`, async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    await fillWithDead(lab, node, 0);
+    await linksAreGone(node);
+    const place = 'dataDir' in more ? { ...more, dataDir: join(lab.folder, more.dataDir) } : more;
+    await Promise.all(
+      ports.map(async (port) => {
+        const invocation = { netns: (await lab.pod()).path, containerID: `new-${port}` };
+        const config = configuration(lab, { ...withPort(port), ...place });
+        const prevResult = succeeded(await call(node, 'ADD', config, invocation));
+        const check = await call(node, 'CHECK', { ...config, prevResult }, invocation);
+        t.is(check.status, 0, check.stdout);
+      }),
+    );
+    t.deepEqual(await leases(dataDirOf(lab)), []);
+  });
+}
+
+test.serial(
   'the DEL of a dead pod that others have removed takes nothing from who has its address and port',
   async (t) => {
     await using lab = await openLab();
@@ -137,7 +180,7 @@ test.serial('GC beside ADDs takes nothing of theirs: none fails, and none is ung
   await using lab = await openLab();
   const node = await lab.node();
   const config = configuration(lab, { cniVersion: '1.1.0' });
-  const pods = await Promise.all(Array.from({ length: 12 }, () => lab.pod()));
+  const pods = await Promise.all(Array.from({ length: 24 }, () => lab.pod()));
   let isDone = false;
   const collecting = (async () => {
     while (!isDone) t.is((await call(node, 'GC', config, { containerID: '', ifname: '' })).status, 0);
