@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import fs, {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
@@ -345,6 +355,58 @@ test('tidy removes torn entries, files that never got to their place, and the cl
     'of a call at work',
   );
 });
+
+/** Runs `action`, in which the first opening of a file finds it away: it is there before that and after it. */
+function withoutAtFirst(path: string, action: () => void): void {
+  const open = fs.openSync;
+  const replace = (openSync: typeof open) => {
+    fs.openSync = openSync;
+    syncBuiltinESMExports();
+  };
+  replace((...args) => {
+    if (args[0] !== path) return open(...args);
+    replace(open);
+    renameSync(path, `${path}-away`);
+    try {
+      return open(...args);
+    } finally {
+      renameSync(`${path}-away`, path);
+    }
+  });
+  try {
+    action();
+  } finally {
+    replace(open);
+  }
+}
+
+test('tidy leaves an entry that a DEL removes and an ADD writes while it looks', (t) => {
+  const dataDir = temporaryFolder(t);
+  const store = openDisk(dataDir);
+  store.begin(a, '/run/netns/a');
+  const [entry = ''] = readdirSync(`${dataDir}/.dualstack/pods/boot-1`);
+  withoutAtFirst(`${dataDir}/.dualstack/pods/boot-1/${entry}`, () => store.tidy());
+  t.deepEqual(store.known(), [{ attachment: a, netns: '/run/netns/a' }]);
+});
+
+for (const [what, name] of [
+  ['a torn entry', 'torn'],
+  ['the file of a call that was killed', 'torn.1.not-when-it-started.1'],
+] as const) {
+  test(`tidy leaves ${what} whose attachment another call has`, (t) => {
+    const dataDir = temporaryFolder(t);
+    const store = openDisk(dataDir);
+    store.begin(a, '');
+    const state = `${dataDir}/.dualstack/pods`;
+    writeFileSync(`${state}/boot-1/${name}`, '{');
+    writeFileSync(`${state}/claims/torn.${anotherProcess()}.1`, '');
+    store.tidy();
+    t.true(existsSync(`${state}/boot-1/${name}`));
+    rmSync(`${state}/claims/torn.${anotherProcess()}.1`);
+    store.tidy();
+    t.false(existsSync(`${state}/boot-1/${name}`));
+  });
+}
 
 test('an attachment is one call’s at a time, and a call knows whose it is', async (t) => {
   const dataDir = temporaryFolder(t);
