@@ -7,18 +7,22 @@ const root = join(import.meta.dirname, '../..');
 export interface CommandBlock {
   readonly document: string;
   readonly text: string;
-  /** Whether it can be run on one node alone. */
+  /** Whether it can be run on one node, without a cluster or a release. */
   readonly isLocal: boolean;
 }
 
-/** How a block that needs a cluster begins, for readers and for tests. */
-const mark = '# In a cluster\n';
+/** How a block begins that needs more than one node, for readers and for tests. */
+const marks = ['# In a cluster\n', '# With a release\n'];
 
 /** The blocks of a shell's commands in a document, in their order. */
 export async function commandBlocks(document: string): Promise<CommandBlock[]> {
   const content = await readFile(join(root, 'docs', document), 'utf8');
   const blocks = content.matchAll(/^```sh\n([\s\S]*?)^```$/gm);
-  return [...blocks].map(([, text = '']) => ({ document, text, isLocal: !text.startsWith(mark) }));
+  return [...blocks].map(([, text = '']) => ({
+    document,
+    text,
+    isLocal: !marks.some((mark) => text.startsWith(mark)),
+  }));
 }
 
 /** All that a document has a reader type on one node, as one script. */
