@@ -47,6 +47,7 @@ const tasks = {
       'iperf3',
       'iptables',
       'script',
+      'groff',
       'zsh',
       'fish',
     ]),

@@ -20,17 +20,18 @@ function screen(): Screen {
 }
 
 /** The process's own environment, standard streams and executable: the script, when Node.js runs one. */
-function toolHost(run: Run): ToolHost {
+function toolHost(version: string, run: Run): ToolHost {
   return {
     run,
     environment: process.env,
     readInput: readStandardInput,
     screen: screen(),
+    version,
     executable: isSea() ? process.execPath : (process.argv[1] ?? process.execPath),
   };
 }
 
 /** The tool's entry: what a person typed, to what is written. */
 export function serve(words: readonly string[], version: string, run: Run): Promise<Outcome> {
-  return carryOut(words, version, toolHost(run));
+  return carryOut(words, toolHost(version, run));
 }

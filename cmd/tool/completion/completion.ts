@@ -1,16 +1,16 @@
-import type { Command, Flag, Report, Typed } from '../engine/command.ts';
+import { type Command, helpFlag, jsonFlag, type Report, type Typed } from '../engine/command.ts';
 
-const help: Flag = { name: 'help', summary: 'show its flags and examples' };
-const json: Flag = { name: 'json', summary: 'write JSON' };
-
-/** What may stand somewhere, with its summary. */
+/** A word that the shell can offer. */
 interface Word {
   readonly text: string;
   readonly summary: string;
 }
 
 function wordsOf(command: Command): Word[] {
-  const flags = [...command.flags, json, help].map(({ name, summary }) => ({ text: `--${name}`, summary }));
+  const flags = [...command.flags, jsonFlag, helpFlag].map(({ name, summary }) => ({
+    text: `--${name}`,
+    summary,
+  }));
   const choices = (command.argument?.choices ?? []).map((text) => ({
     text,
     summary: command.argument?.summary ?? '',
@@ -92,21 +92,20 @@ function fish(commands: readonly Command[]): string {
 
 const shells = { bash, zsh, fish } as const;
 
-/** The command that prints what a shell completes words with. */
-export function completionFor(others: readonly Command[]): Command {
-  const completion: Command = {
+/** The command that prints the completion script of a shell. */
+export function completionFor(commands: () => readonly Command[]): Command {
+  return {
     name: 'completion',
-    summary: 'print what a shell completes words with',
+    summary: 'print the completion script of a shell',
     argument: { name: 'shell', isRequired: true, summary: 'the shell', choices: Object.keys(shells) },
     flags: [],
     examples: [
-      ['source <(dualstack completion bash)', 'in ~/.bashrc; for zsh likewise, after compinit'],
+      ['source <(dualstack completion bash)', 'in ~/.bashrc; in ~/.zshrc likewise, after compinit'],
       ['dualstack completion fish | source', 'in ~/.config/fish/config.fish'],
     ],
     act: ({ argument }: Typed): Report => {
-      const script = shells[argument as keyof typeof shells]([...others, completion]);
+      const script = shells[argument as keyof typeof shells](commands());
       return { status: 0, json: { script }, text: script };
     },
   };
-  return completion;
 }

@@ -174,11 +174,11 @@ async function act(typed: Typed, host: ToolHost): Promise<Report> {
 
 export const doctor: Command = {
   name: 'doctor',
-  summary: 'say what keeps pods from working, and what mends it',
+  summary: 'find what keeps pods from working, and print what fixes it',
   argument: {
     name: 'conflist',
     isRequired: false,
-    summary: 'a network configuration (default: ours in the folder of the runtime)',
+    summary: "a network configuration (default: ours in the runtime's folder)",
   },
   flags: [
     confDirFlag,
@@ -187,7 +187,7 @@ export const doctor: Command = {
       name: 'containerd-config',
       value: 'file',
       default: '/etc/containerd/config.toml',
-      summary: 'configuration of containerd, when it is the runtime',
+      summary: 'the configuration of containerd, if it is the runtime',
     },
   ],
   examples: [

@@ -8,6 +8,8 @@ export interface ToolHost {
   readonly environment: Environment;
   readonly readInput: () => string;
   readonly screen: Screen;
+  /** Of this program. */
+  readonly version: string;
   /** The executable itself, for `install`: its path. */
   readonly executable: string;
 }
@@ -54,6 +56,10 @@ export interface Command {
   readonly examples: readonly (readonly [string, string])[];
   readonly act: (typed: Typed, host: ToolHost) => Promise<Report> | Report;
 }
+
+/** Of every command. */
+export const jsonFlag: Flag = { name: 'json', summary: 'write JSON' };
+export const helpFlag: Flag = { name: 'help', summary: 'show its flags and examples' };
 
 /** Where runtimes look for network configurations (libcni's default). */
 export const confDirFlag: Flag = {

@@ -1,7 +1,7 @@
 import { Argument, Command as Commander, CommanderError, Option } from 'commander';
 import { Failure, reason } from '../../../conf/failure.ts';
 import { supportedVersions } from '../../cni/version.ts';
-import type { Command, Flag, Report, ToolHost, Typed } from './command.ts';
+import { type Command, type Flag, jsonFlag, type Report, type ToolHost, type Typed } from './command.ts';
 import { commands } from './commands.ts';
 import { hanging, paint, printable, type Screen } from './screen.ts';
 
@@ -26,8 +26,6 @@ function optionOf(flag: Flag): Option {
   }
   return flag.default === undefined ? option : option.default(flag.default);
 }
-
-const jsonFlag: Flag = { name: 'json', summary: 'write JSON' };
 
 function typedOf(argument: string | undefined, values: Readonly<Record<string, unknown>>): Typed {
   const typed = (flag: string) =>
@@ -87,13 +85,8 @@ class Paper {
   complaint = '';
 }
 
-function programOf(
-  version: string,
-  host: ToolHost,
-  paper: Paper,
-  done: (outcome: Outcome) => void,
-): Commander {
-  const { screen } = host;
+function programOf(host: ToolHost, paper: Paper, done: (outcome: Outcome) => void): Commander {
+  const { screen, version } = host;
   const program = new Commander('dualstack')
     .description(
       'A CNI plugin that gives each pod an IPv4 and an IPv6 address; called by a person, its tool.',
@@ -128,10 +121,10 @@ function programOf(
  * @param words without the program's own name.
  * @returns always: whatever is thrown becomes a complaint. Status 64 for a command line that is wrong.
  */
-export async function carryOut(words: readonly string[], version: string, host: ToolHost): Promise<Outcome> {
+export async function carryOut(words: readonly string[], host: ToolHost): Promise<Outcome> {
   const paper = new Paper();
   let outcome: Outcome | undefined;
-  const program = programOf(version, host, paper, (reported) => {
+  const program = programOf(host, paper, (reported) => {
     outcome = reported;
   });
   try {

@@ -195,7 +195,7 @@ function act(typed: Typed, host: ToolHost): Report {
 
 export const explain: Command = {
   name: 'explain',
-  summary: 'say what would happen to the next pod, without doing it',
+  summary: 'show what the next pod would get, without adding it',
   argument: {
     name: 'conflist',
     isRequired: false,
@@ -203,8 +203,8 @@ export const explain: Command = {
   },
   flags: [confDirFlag],
   examples: [
-    ['dualstack explain', 'by the configuration that is in force'],
-    ['dualstack explain ./10-dualstack.conflist', 'by another one, before it is put there'],
+    ['dualstack explain', 'with the configuration that the runtime uses'],
+    ['dualstack explain ./10-dualstack.conflist', 'with another one, before you install it'],
   ],
   act,
 };

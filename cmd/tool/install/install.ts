@@ -61,13 +61,10 @@ function act(typed: Typed, host: ToolHost): Report {
 
 export const install: Command = {
   name: 'install',
-  summary: 'put this executable where the runtime looks for plugins',
-  flags: [
-    binDirFlag,
-    { name: 'ipam', summary: `under the name ${ipamName}, too: the pools, for other plugins` },
-  ],
+  summary: 'copy this executable to where the runtime looks for plugins',
+  flags: [binDirFlag, { name: 'ipam', summary: `also as ${ipamName}, the IPAM plugin for other plugins` }],
   examples: [
-    ['dualstack install', 'into /opt/cni/bin; a call that is running goes on undisturbed'],
+    ['dualstack install', 'to /opt/cni/bin; calls that are running are not disturbed'],
     ['dualstack install --bin-dir /usr/lib/cni --ipam', 'for bridge, macvlan or ipvlan with our addresses'],
   ],
   act,

@@ -155,8 +155,8 @@ function jsonOf({ network, holdings, unreadable }: Inventory): object {
 
 export const leases: Command = {
   name: 'leases',
-  summary: 'show who has which addresses, and what is wrong with that',
-  flags: [confDirFlag, { name: 'network', value: 'name', summary: 'of this network alone' }],
+  summary: 'list which pod has which addresses, and what is wrong with them',
+  flags: [confDirFlag, { name: 'network', value: 'name', summary: 'only the leases of this network' }],
   examples: [
     ['dualstack leases', 'every lease of every network, and how full the pools are'],
     ['dualstack leases --network pods --json', 'for scripts'],

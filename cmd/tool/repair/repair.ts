@@ -31,8 +31,8 @@ async function act(typed: Typed, { run }: ToolHost): Promise<Report> {
 
 export const repair: Command = {
   name: 'repair',
-  summary: 'bring the firewall back for all pods that run, after somebody flushed or changed it',
+  summary: 'restore the firewall rules of running pods after somebody flushed or changed them',
   flags: [confDirFlag],
-  examples: [['dualstack repair', 'mends what doctor found in nftables; changes nothing else']],
+  examples: [['dualstack repair', 'fix what doctor found in nftables, and change nothing else']],
   act,
 };
