@@ -12,49 +12,81 @@ export interface Contestant {
   readonly program: string;
   /** The `type` of its configuration, and the keys that are its own. */
   readonly keys: Readonly<Record<string, unknown>>;
+  readonly origin: 'ours' | 'debian' | 'newest';
   /** Whether it takes seconds for each pod, so that it is asked for fewer. */
   readonly isSlow: boolean;
   /** Whether pods reach the outside with the node's address. */
   readonly masquerades: boolean;
+  /** Whether it does all that ours does for a pod, as far as its plugin can: masquerade, and a guard. */
+  readonly isEqual: boolean;
 }
 
 /** Of each contestant's node: large enough for all leases that it is tried with. */
 export const podCIDRs = ['10.244.0.0/16', 'fd00:10:244:1::/64'] as const;
 
-function ours(ipMasq: boolean): Contestant {
-  const name = `dualstack${ipMasq ? ', masq' : ''}`;
-  const keys = { type: 'dualstack', podCIDRs, ipMasq };
-  return { name, program: executable, keys, isSlow: false, masquerades: ipMasq };
+function ours(isEqual: boolean): Contestant {
+  const name = `dualstack${isEqual ? ', masq, guard' : ''}`;
+  const keys = { type: 'dualstack', podCIDRs, ipMasq: isEqual, spoofCheck: isEqual };
+  return { name, program: executable, keys, origin: 'ours', isSlow: false, masquerades: isEqual, isEqual };
 }
 
-function reference(folder: string, version: string, type: 'bridge' | 'ptp', more: Masquerade): Contestant {
-  const backend = more.ipMasqBackend ? ' by nft' : '';
+/** Keys of the reference plugins. ptp has no `macspoofchk`, and Debian 12's plugins masquerade by iptables alone. */
+interface Features {
+  readonly ipMasq?: true;
+  readonly ipMasqBackend?: 'nftables';
+  readonly macspoofchk?: true;
+}
+
+const bare: Features = {};
+const masquerade: Features = { ipMasq: true };
+const guarded: Features = { ipMasq: true, macspoofchk: true };
+const byNftables: Features = { ipMasq: true, ipMasqBackend: 'nftables' };
+
+function featureNames({ ipMasq, ipMasqBackend, macspoofchk }: Features): string {
+  const masq = ipMasqBackend ? ', masq by nft' : ', masq';
+  return `${ipMasq ? masq : ''}${macspoofchk ? ', guard' : ''}`;
+}
+
+/** The executables of the reference plugins, of one version. */
+interface Release {
+  readonly origin: 'debian' | 'newest';
+  readonly folder: string;
+  readonly version: string;
+}
+
+function reference(
+  release: Release,
+  type: 'bridge' | 'ptp',
+  features: Features,
+  isEqual = false,
+): Contestant {
+  const { origin, folder, version } = release;
   return {
-    name: `${type} ${version}${more.ipMasq ? `, masq${backend}` : ''}`,
+    name: `${type} ${version}${featureNames(features)}`,
     program: join(folder, type),
-    keys: { type, ...(type === 'bridge' && { bridge: 'cni0', isGateway: true }), ...more },
+    keys: { type, ...(type === 'bridge' && { bridge: 'cni0', isGateway: true }), ...features },
+    origin,
     isSlow: type === 'ptp',
-    masquerades: more.ipMasq,
+    masquerades: features.ipMasq === true,
+    isEqual,
   };
 }
 
-interface Masquerade {
-  readonly ipMasq: boolean;
-  readonly ipMasqBackend?: 'nftables';
-}
-
-const withAndWithout: readonly Masquerade[] = [{ ipMasq: true }, { ipMasq: false }];
-
 /** Us first: the others are told as ratios to us. */
 export function contestants(debianVersion: string, builtVersion: string): Contestant[] {
-  const types = ['bridge', 'ptp'] as const;
-  const ofDebian = types.flatMap((type) =>
-    withAndWithout.map((more) => reference(debianPlugins, debianVersion, type, more)),
-  );
+  const debian: Release = { origin: 'debian', folder: debianPlugins, version: debianVersion };
+  const newest: Release = { origin: 'newest', folder: builtPlugins, version: builtVersion };
+  const ofDebian = [
+    reference(debian, 'bridge', guarded, true),
+    reference(debian, 'bridge', masquerade),
+    reference(debian, 'bridge', bare),
+    reference(debian, 'ptp', masquerade, true),
+    reference(debian, 'ptp', bare),
+  ];
   const built = [
-    ...withAndWithout.map((more) => reference(builtPlugins, builtVersion, 'bridge', more)),
-    reference(builtPlugins, builtVersion, 'bridge', { ipMasq: true, ipMasqBackend: 'nftables' }),
-    ...withAndWithout.map((more) => reference(builtPlugins, builtVersion, 'ptp', more)),
+    reference(newest, 'bridge', { ...byNftables, ...guarded }, true),
+    reference(newest, 'bridge', bare),
+    reference(newest, 'ptp', byNftables, true),
   ];
   return [ours(true), ours(false), ...ofDebian, ...(existsSync(builtPlugins) ? built : [])];
 }

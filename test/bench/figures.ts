@@ -6,6 +6,8 @@ import type { LifeFigures } from './rounds.ts';
 /** What was measured of one contestant, in milliseconds, MiB and Gbit/s; what was not measured is absent. */
 export interface ContestantFigures {
   readonly name: string;
+  /** Whether it does what ours does for a pod: these are drawn. */
+  readonly isEqual: boolean;
   readonly life: LifeFigures;
   readonly memory: number;
   readonly burst?: BurstFigures;
@@ -35,6 +37,8 @@ export interface BenchFigures {
   readonly rounds: number;
   readonly pods: number;
   readonly floor: FloorFigures;
+  /** Where the reference plugins of each version come from. */
+  readonly references: Readonly<Record<string, string>>;
   /** Us first. */
   readonly contestants: readonly ContestantFigures[];
   /** What could not be measured, and why. */

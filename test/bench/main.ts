@@ -37,9 +37,16 @@ const usage = `npm run bench             some twelve minutes; writes docs/bench.
 npm run bench -- --quick  some two minutes, and writes nothing: to see that it runs
 `;
 
+const debianPackage = 'containernetworking-plugins';
+
 async function debianVersion(): Promise<string> {
-  const args = ['--show', '--showformat=$' + '{Version}', 'containernetworking-plugins'];
+  const args = ['--show', '--showformat=$' + '{Version}', debianPackage];
   return (await execa('dpkg-query', args)).stdout.split(/[-+]/)[0] ?? '';
+}
+
+/** Of os-release(5), such as `Debian GNU/Linux 12 (bookworm)`. */
+async function distribution(): Promise<string> {
+  return /^PRETTY_NAME="(.*)"$/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1] ?? 'Debian';
 }
 
 async function builtVersion(): Promise<string> {
@@ -57,14 +64,10 @@ async function buildNewest(): Promise<string[]> {
   }
 }
 
-/** Those whose behaviour under load differs; each kind of the rest differs in nothing that is measured there. */
-function isOneOf(kinds: readonly RegExp[], { name }: Contestant): boolean {
-  return kinds.some((kind) => kind.test(name));
-}
-
-const scaled = [/^dualstack, masq$/, /^bridge \S+ masq$/];
-const crowded = [/^dualstack/, /, masq/];
-const travelled = [/^dualstack, masq$/, /^(bridge|ptp) 1\.[0-8]\.\d+, masq$/];
+/** Who is measured for what: the rest differs from these in nothing that is measured there. */
+const isCrowded = ({ origin, masquerades }: Contestant) => origin === 'ours' || masquerades;
+const isScaled = ({ isEqual, isSlow }: Contestant) => isEqual && !isSlow;
+const isTravelled = ({ isEqual, origin }: Contestant) => isEqual && origin !== 'newest';
 
 class Bench {
   readonly #lab: Lab;
@@ -84,14 +87,14 @@ class Bench {
     return Site.open(contestant, this.#lab, join(this.#folder, `site-${this.#sites++}`));
   }
 
-  async run(all: readonly Contestant[], omitted: readonly string[]): Promise<BenchFigures> {
+  async run(all: readonly Contestant[]): Promise<Omit<BenchFigures, 'references' | 'omitted'>> {
     const { rounds, pods } = this.#size;
     const before = loadavg()[0] ?? 0;
     const sites: Site[] = [];
     for (const contestant of all) sites.push(await this.#open(contestant));
     const { floor, lives } = await this.#lives(sites);
     const waves = await this.#bursts(sites);
-    const travellers = sites.filter(({ contestant }) => isOneOf(travelled, contestant));
+    const travellers = sites.filter(({ contestant }) => isTravelled(contestant));
     const ways = await travels(travellers, this.#size.travels, this.#progress);
     const figures: ContestantFigures[] = [];
     for (const site of sites) {
@@ -106,7 +109,7 @@ class Bench {
       node: process.versions.node,
       load: [before, loadavg()[0] ?? 0],
     };
-    return { machine, rounds, pods, floor, contestants: figures, omitted };
+    return { machine, rounds, pods, floor, contestants: figures };
   }
 
   async #lives(sites: readonly Site[]) {
@@ -130,7 +133,7 @@ class Bench {
     const { pods, bursts: times } = this.#size;
     const namespaces = [];
     for (let number = 0; number < pods; number++) namespaces.push(await this.#lab.pod());
-    const crowds = sites.filter(({ contestant }) => isOneOf(crowded, contestant));
+    const crowds = sites.filter(({ contestant }) => isCrowded(contestant));
     return bursts(crowds, namespaces, times, this.#progress);
   }
 
@@ -141,9 +144,10 @@ class Bench {
     this.#progress(`memory: ${contestant.name}`);
     return {
       name: contestant.name,
+      isEqual: contestant.isEqual,
       memory: await peakMemory(site),
       firstPacket: await firstPackets(site, contestant.isSlow ? 1 : packets, this.#progress),
-      ...(isOneOf(scaled, contestant) && {
+      ...(isScaled(contestant) && {
         leases: await besideLeases(open, leases, leaseRounds, this.#progress),
       }),
     };
@@ -152,13 +156,19 @@ class Bench {
 
 async function measure(size: Size): Promise<BenchFigures> {
   const omitted = await buildNewest();
-  const all = contestants(await debianVersion(), await builtVersion());
+  const [ofDebian, built] = [await debianVersion(), await builtVersion()];
+  const all = contestants(ofDebian, built);
+  const references = {
+    [ofDebian]: `${debianPackage} of ${await distribution()}`,
+    [built]: 'the newest release, built from source',
+  };
   const progress = openProgress();
   // In memory, where leases belong that end with the boot: nobody waits for a disk.
   const folder = await mkdtemp('/run/dualstack-bench-');
   try {
     await using lab = await openLab();
-    return await new Bench(lab, folder, size, progress).run(all, omitted);
+    const figures = await new Bench(lab, folder, size, progress).run(all);
+    return { ...figures, references, omitted };
   } finally {
     progress.done();
     await rm(folder, { recursive: true });
