@@ -51,6 +51,7 @@ const addressing = {
   gateways: z._default(rules.listOf(rules.address, 'IP addresses'), []),
   routes: z.optional(rules.listOf(rules.route, 'routes')),
   dns: z.optional(rules.dns),
+  resolvConf: z.optional(rules.absolutePath),
 };
 
 /** Another plugin that gives the addresses; its other keys are its own. */
@@ -100,6 +101,12 @@ function withShortForm<T extends ShortForm>(input: T): T {
 
 type ShortForm = Pick<Addressing, 'subnet' | 'rangeStart' | 'rangeEnd' | 'gateway' | 'ranges'>;
 
+/** Lists that are there and empty are a word in the reference plugins: no resolver settings, also where others have some. */
+function withEmptyDns<T extends Pick<Addressing, 'dns'>>(own: T, input: unknown): T {
+  const lists = typeof input === 'object' && input !== null ? Object.values(input) : [];
+  return own.dns || !lists.some(Array.isArray) ? own : { ...own, dns: {} };
+}
+
 /** The keys at a place of a configuration whose topmost keys are those of `top`. */
 function knownKeys(top: { readonly shape: object }, path: readonly PropertyKey[]): string[] {
   if (path.length === 0) return Object.keys(top.shape);
@@ -127,7 +134,7 @@ export function parseConfiguration(input: Readonly<Record<string, unknown>>): Co
   const configuration = check(schema, withoutReserved(input), '', (path) => knownKeys(schema, path));
   // What the gateways are, the pools say, or a delegate that was not asked yet.
   rejectUnreachable(configuration.routes ?? [], []);
-  return withShortForm(configuration);
+  return withEmptyDns(withShortForm(configuration), input['dns']);
 }
 
 /**
@@ -139,8 +146,12 @@ export function parseIpamConfiguration(
   input: Readonly<Record<string, unknown>>,
 ): Addressing & { name: string } {
   const { name: network } = check(z.object({ name }), input);
-  const own = check(ipamSchema, input['ipam'], 'ipam', (path) => knownKeys(ipamSchema, path));
-  return { ...withShortForm(own), name: network };
+  const ipam = input['ipam'];
+  const own = check(ipamSchema, ipam, 'ipam', (path) => knownKeys(ipamSchema, path));
+  // What else is on its link, the other plugin knows.
+  rejectUnreachable(own.routes ?? [], []);
+  const dns = typeof ipam === 'object' && ipam !== null && 'dns' in ipam ? ipam.dns : undefined;
+  return { ...withEmptyDns(withShortForm(own), dns), name: network };
 }
 
 /**

@@ -1,11 +1,43 @@
 import { codes, Failure } from './failure.ts';
-import { type Address, type Cidr, cidrs, contains, formatAddress } from './family.ts';
+import { type Address, type Cidr, cidrs, contains, formatAddress, formatCidr } from './family.ts';
 
 /** One entry of `routes`, as far as it says how packets go. */
 interface Hop {
   readonly dst: Cidr;
   readonly gw?: Address | undefined;
+  readonly priority?: number | undefined;
+  readonly table?: number | undefined;
   readonly scope?: number | undefined;
+}
+
+/** The table "main", which is the kernel's choice as well (rtnetlink(7)). */
+const mainTable = 254;
+
+/** What the kernel puts in place of no priority (ip-route(8)). */
+const defaultPriority = { IPv4: 0, IPv6: 1024 } as const;
+
+function tableOf({ table }: Hop): number {
+  return table || mainTable;
+}
+
+/** What tells routes apart: the kernel takes no second one of the same, wherever it leads. */
+function placeOf(hop: Hop): string {
+  const priority = hop.priority || defaultPriority[hop.dst.family.name];
+  return [formatCidr(hop.dst), priority, tableOf(hop)].join(' ');
+}
+
+/** A pod has such a route to each of its gateways, before any other. */
+function toGateway({ family, value }: Address): Hop {
+  return { dst: { family, base: value, prefix: family.bits } };
+}
+
+function doubleOf(hop: Hop, before: readonly Hop[], gateways: readonly Address[]): string | undefined {
+  const place = placeOf(hop);
+  if (gateways.some((gateway) => placeOf(toGateway(gateway)) === place))
+    return `leads to ${formatCidr(hop.dst)}, the gateway, which the pod has a route to anyway`;
+  const first = before.findIndex((other) => placeOf(other) === place);
+  if (first === -1) return undefined;
+  return `leads to ${formatCidr(hop.dst)} as routes[${first}] does: give it another priority or table, or leave one out`;
 }
 
 /** From here on a scope says that its destinations are on the link: such a route has no gateway (rtnetlink(7)). */
@@ -33,14 +65,15 @@ export function canBeGateway(address: Address): boolean {
 function problemOf(hop: Hop, before: readonly Hop[], gateways: readonly Address[]): string | undefined {
   const { dst, gw, scope = 0 } = hop;
   if (scope >= noScope) return 'has scope 255, which is nowhere';
-  if (!gw) return undefined;
+  const double = doubleOf(hop, before, gateways);
+  if (double || !gw) return double;
   const via = `has gateway ${formatAddress(gw)}`;
   if (gw.family !== dst.family) return `${via}, which is not ${dst.family.name}`;
   if (!canBeGateway(gw)) return `${via}, which nobody can have`;
   if (scope >= linkScope) return `${via}, and a scope that has none`;
   const own = gateways.filter(({ family }) => family === gw.family);
   const onLink = before
-    .filter((other) => !other.gw && (other.scope ?? 0) >= linkScope)
+    .filter((other) => !other.gw && (other.scope ?? 0) >= linkScope && tableOf(other) === mainTable)
     .map((other) => other.dst);
   const isReached =
     own.length === 0 ||

@@ -3,6 +3,7 @@ import { check } from './check.ts';
 import type { Route } from './configuration.ts';
 import { inConventionalSpelling } from './go-keys.ts';
 import * as rules from './rules.ts';
+import { isUnset } from './unset.ts';
 
 /**
  * What the runtime asks for, for one pod (CNI CONVENTIONS.md, "Dynamic Plugin specific fields"). Capabilities that
@@ -43,7 +44,12 @@ export type RuntimeConfig = z.output<typeof runtimeConfig>;
 
 /** @throws {Failure} code 7, naming the capability that is wrong. */
 export function parseRuntimeConfig(input: unknown): RuntimeConfig {
-  return check(runtimeConfig, inConventionalSpelling(input) ?? {}, 'runtimeConfig', capabilityKeys);
+  return check(
+    runtimeConfig,
+    isUnset(input) ? {} : inConventionalSpelling(input),
+    'runtimeConfig',
+    capabilityKeys,
+  );
 }
 
 /** What is asked for in a place other than the capabilities. */
@@ -51,7 +57,7 @@ export type Requested = z.output<typeof requested>;
 
 /** `args.cni`: `ips` and `mac`. @throws {Failure} code 7. */
 export function parseRequestedArgs(input: unknown): Requested {
-  return check(args, input ?? {}, 'args').cni ?? { ips: [] };
+  return check(args, isUnset(input) ? {} : input, 'args').cni ?? { ips: [] };
 }
 
 /** CNI_ARGS: `IP`, of which several are separated by commas, and `MAC`. @throws {Failure} code 7. */

@@ -39,7 +39,7 @@ export interface PoolInput {
   readonly exclude: readonly Cidr[];
   readonly gateway?: Address | undefined;
   readonly gateways: readonly Address[];
-  /** Of the pods: each must lead through what is on their link. */
+  /** Of the pods that we wire: each must lead through what is on their link. */
   readonly routes?: readonly Route[] | undefined;
 }
 
@@ -74,6 +74,20 @@ function gatewayOf(subnet: Cidr, own: Address | undefined, input: PoolInput): Ad
   throw invalid(
     `gateway ${formatAddress(gateway)} of ${formatCidr(subnet)} is an address that nobody can have`,
   );
+}
+
+/** `gateway` and `gateways` are for all ranges of a family: a second one would go without a word. */
+function rejectSecondGateway({ gateway, gateways }: PoolInput): void {
+  const first = new Map<Family, string>();
+  for (const address of [...(gateway ? [gateway] : []), ...gateways]) {
+    const [text, { family }] = [formatAddress(address), address];
+    const other = first.get(family) ?? text;
+    if (other !== text)
+      throw invalid(
+        `${other} and ${text} are two gateways of ${family.name}: name one, or each in its range of "ranges"`,
+      );
+    first.set(family, text);
+  }
 }
 
 function rangeBound(subnet: Cidr, bound: Address | undefined, otherwise: bigint): bigint {
@@ -173,12 +187,13 @@ function rejectTooMany(list: readonly unknown[], what: string): void {
  * One pool for each family that has a range, in the order of the configuration. Nothing is enumerated: a /64
  * costs what a /24 costs.
  *
- * @throws {Failure} code 7 for a set of both families, a second set of one, overlapping, empty or too many ranges, for such as no pod can have addresses of, and for
- *   bounds outside their subnet.
+ * @throws {Failure} code 7 for a set of both families, a second set or gateway of one, overlapping, empty or too many ranges, for such
+ *   as no pod can have addresses of, and for bounds outside their subnet.
  */
 export function poolsOf(input: PoolInput): Pool[] {
   const ofPodCIDRs = input.podCIDRs.map((subnet) => ({ subnet }));
   rejectSets(input.ranges ?? []);
+  rejectSecondGateway(input);
   const configured: readonly ConfiguredRange[] = input.ranges?.length ? input.ranges.flat() : ofPodCIDRs;
   rejectTooMany(configured, 'ranges');
   rejectTooMany(input.exclude, 'entries in exclude');

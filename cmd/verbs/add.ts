@@ -23,6 +23,7 @@ import {
   requestOf,
 } from './addressing.ts';
 import { removalOf } from './del.ts';
+import { networkDns, podDns } from './dns.ts';
 import { footprintOf, installFirewall, protectionOf } from './firewall.ts';
 import { openLoopback } from './loopback-guard.ts';
 import { rejectOwnNamespace } from './own-namespace.ts';
@@ -104,17 +105,6 @@ function leftOut(planned: readonly Route[], { ifname, routes }: Wiring): string[
   return missing.map(({ dst }) => `the pod has a route to ${formatCidr(dst)}: that of ${ifname} is left out`);
 }
 
-/** The file's stands for all of the delegate's, as in the reference plugins; each list of the capability over either. */
-function dnsOf({ configuration, runtimeConfig }: Call, obtained: Lease | DelegatedLease): Dns {
-  const { servers, searches, options } = runtimeConfig.dns ?? {};
-  return {
-    ...(configuration.dns ?? ('result' in obtained ? obtained.result.dns : {})),
-    ...(servers && { nameservers: servers }),
-    ...(searches && { search: searches }),
-    ...(options && { options }),
-  };
-}
-
 /** A runtime that gave up on this ADD may have sent a DEL meanwhile. @throws {Failure} code 11. */
 function confirm({ store, attachment }: Call, obtained: Lease | DelegatedLease): void {
   const own = 'result' in obtained ? [] : obtained.addresses;
@@ -185,6 +175,7 @@ async function wireAndProtect(
 /** Address, wire and protect, shape, confirm. */
 async function attach(call: Call, namespace: Namespace, progress: Progress): Promise<Result> {
   const { attachment, configuration, runtimeConfig, run } = call;
+  const ofNetwork = networkDns(configuration);
   const obtained = await address(call, progress);
   for (const warning of obtained.warnings) call.warn(warning);
   if (configuration.sysctls) {
@@ -203,7 +194,8 @@ async function attach(call: Call, namespace: Namespace, progress: Progress): Pro
   const shaped = { hostEnd: wiring.names.hostEnd, mtu: wiring.mtu };
   await shape(run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);
   confirm(call, obtained);
-  return resultOf(wiring, call.netns, dnsOf(call, obtained));
+  const ofDelegate = 'result' in obtained ? obtained.result.dns : {};
+  return resultOf(wiring, call.netns, podDns(call, ofNetwork, ofDelegate));
 }
 
 /**

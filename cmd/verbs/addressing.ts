@@ -1,13 +1,18 @@
 import type { Addressing, Configuration, RangeSets, Route } from '../../conf/configuration.ts';
 import { codes, Failure, reason } from '../../conf/failure.ts';
-import { type Family, families, parseAddress, parseInterfaceAddress } from '../../conf/family.ts';
+import {
+  type Address,
+  type Family,
+  families,
+  parseAddress,
+  parseInterfaceAddress,
+} from '../../conf/family.ts';
 import { rejectUnreachable } from '../../conf/routes.ts';
 import {
   parseRequestedArgs,
   parseRequestedVariables,
   parseRoutes,
   type Requested,
-  type RuntimeConfig,
 } from '../../conf/runtime.ts';
 import { allocate, type Lease, type LeasedAddress } from '../../ipam/allocate.ts';
 import { describeAttachment } from '../../ipam/attachment.ts';
@@ -30,13 +35,18 @@ const gatewayOfLastResort = { IPv4: '169.254.1.1', IPv6: 'fe80::1' } as const;
  * The pools of a request: what the `ipRanges` capability has of a family stands over what the file has of it. host-local
  * puts the capability's sets before the file's, and gives an address of each; ours are one of each family.
  */
-export function requestedPools(configuration: Addressing, runtimeConfig: RuntimeConfig): Pool[] {
+export function requestedPools(call: PoolCall): Pool[] {
+  const { configuration, runtimeConfig, wires } = call;
+  // What is on the link of another plugin's pods, that plugin knows: of a bridge it is all of the subnet.
+  const own = wires ? configuration : { ...configuration, routes: undefined };
   const { ipRanges = [] } = runtimeConfig;
-  if (ipRanges.length === 0) return poolsOf(configuration);
+  if (ipRanges.length === 0) return poolsOf(own);
   const asked = new Set(ipRanges.flat().map(({ subnet }) => subnet.family));
   const others = configuredSets(configuration).filter(([range]) => range && !asked.has(range.subnet.family));
-  return poolsOf({ ...configuration, ranges: [...ipRanges, ...others] });
+  return poolsOf({ ...own, ranges: [...ipRanges, ...others] });
 }
+
+type PoolCall = Pick<Call<Addressing>, 'configuration' | 'runtimeConfig' | 'wires'>;
 
 function configuredSets({ ranges, podCIDRs }: Addressing): RangeSets {
   if (ranges?.length) return ranges;
@@ -44,14 +54,20 @@ function configuredSets({ ranges, podCIDRs }: Addressing): RangeSets {
   return families.map((family) => ofFamily(family).map((subnet) => ({ subnet })));
 }
 
-/** What a call asks for, in any of its places: each thing by the capability, else by `args.cni`, else by CNI_ARGS. */
-export function requestOf<C>({ input, args, runtimeConfig }: Call<C>): Requested {
+/**
+ * What a call asks for, in any of its places: the address of a family, and the MAC address, by the capability, else by
+ * `args.cni`, else by CNI_ARGS.
+ */
+export function requestOf<C>({ input, args, runtimeConfig }: RequestingCall<C>): Requested {
   const places = [runtimeConfig, parseRequestedArgs(input['args']), parseRequestedVariables(args)];
+  const asked = (of: Family) => places.map(({ ips }) => ips.filter(({ family }) => family === of));
   return {
-    ips: places.find(({ ips }) => ips.length > 0)?.ips ?? [],
+    ips: families.flatMap((family) => asked(family).find((ips) => ips.length > 0) ?? []),
     mac: places.find(({ mac }) => mac !== undefined)?.mac,
   };
 }
+
+type RequestingCall<C> = Pick<Call<C>, 'input' | 'args' | 'runtimeConfig'>;
 
 /** A lenient preference does without a family that the host has switched off; any other cannot. */
 function supported(preference: Preference): Preference {
@@ -95,8 +111,8 @@ async function begin<C>(call: Call<C>, progress: LeaseProgress): Promise<void> {
  * @throws {Failure} as `allocate` and `DiskStore.begin`.
  */
 export async function lease(call: Call<Addressing>, progress: LeaseProgress): Promise<Lease> {
-  const { configuration, runtimeConfig, attachment, store } = call;
-  const pools = requestedPools(configuration, runtimeConfig);
+  const { configuration, attachment, store } = call;
+  const pools = requestedPools(call);
   const preference = supported(preferenceOf(configuration, pools));
   const requested = requestOf(call).ips;
   await begin(call, progress);
@@ -151,9 +167,11 @@ export interface DelegatedLease extends Lease {
 }
 
 /** @throws {Failure} code 6, which names the plugin: the network configuration is not to blame. */
-function routesOfDelegate(type: string, { routes }: Result): Route[] {
+function routesOfDelegate(type: string, { routes }: Result, gateways: readonly Address[]): Route[] {
   try {
-    return parseRoutes(routes);
+    const parsed = parseRoutes(routes);
+    rejectUnreachable(parsed, gateways);
+    return parsed;
   } catch (error) {
     throw new Failure(
       codes.decoding,
@@ -192,13 +210,11 @@ export async function leaseFromDelegate(
   // Without addresses: they are the delegate's. What else the attachment has is noted there.
   await begin(call, progress);
   const result = decodeResult(await delegate(type, 'ADD', call), `the result of IPAM plugin ${type}`);
-  const routes = routesOfDelegate(type, result);
   const addresses = inPreferredOrder(result.ips.flatMap(delegatedAddress), configuration);
   rejectMissing(type, addresses, configuration);
   for (const { address } of addresses) requireFamily(address.family);
-  rejectUnreachable(
-    configuration.routes ?? [],
-    addresses.map(({ gateway }) => gateway),
-  );
+  const gateways = addresses.map(({ gateway }) => gateway);
+  rejectUnreachable(configuration.routes ?? [], gateways);
+  const routes = routesOfDelegate(type, result, gateways);
   return { addresses, warnings: [], result, routes };
 }

@@ -50,15 +50,19 @@ function ownPart(result: Result, attachment: Attachment): OwnPart {
   };
 }
 
-/** Those by our gateways, and those that the configuration names; others of the chain may have added more. */
+/** Those by our gateways, and those that the configuration names; others of the chain may have added more, also to the same. */
 function ownRoutes(
   result: Result,
   addresses: readonly Endpoint[],
   configuration: Configuration,
 ): ExpectedRoute[] {
   const gateways = new Set(addresses.map(({ gateway }) => formatAddress(gateway)));
-  const named = new Set(configuration.routes?.map(({ dst }) => formatCidr(dst)));
-  const own = result.routes.filter(({ dst, gw }) => (gw && gateways.has(gw)) || named.has(dst));
+  const named = new Set(
+    configuration.routes?.map(({ dst, gw }) => `${formatCidr(dst)} ${gw ? formatAddress(gw) : ''}`),
+  );
+  const own = result.routes.filter(
+    ({ dst, gw = '' }) => (gw && gateways.has(gw)) || named.has(`${dst} ${gw}`),
+  );
   return own.map(({ dst, gw }) => ({ dst, gw }));
 }
 
@@ -80,10 +84,11 @@ interface LeaseCheck<T> {
 
 /** Each address of a result that is ours to give must be leased; others of the chain may have added more. */
 export function checkLeases<T extends Pick<Endpoint, 'address'>>(
-  { configuration, runtimeConfig, attachment, store }: Call<Addressing>,
+  call: Call<Addressing>,
   addresses: readonly T[],
 ): LeaseCheck<T> {
-  const pools = requestedPools(configuration, runtimeConfig);
+  const { attachment, store } = call;
+  const pools = requestedPools(call);
   const isLeased = ({ address }: T) => store.holds(attachment, formatAddress(address));
   const ours = addresses.filter((endpoint) => isLeased(endpoint) || isFrom(pools, endpoint.address));
   const lost = ours.filter((endpoint) => !isLeased(endpoint));

@@ -8,6 +8,7 @@ import { decodeResult, encodeResult } from '../cni/result.ts';
 import { lease } from './addressing.ts';
 import { altered, checkLeases } from './check.ts';
 import { detach } from './del.ts';
+import { networkDns } from './dns.ts';
 import { collect } from './gc.ts';
 import { asNotReady, requirePools } from './status.ts';
 
@@ -29,6 +30,7 @@ const add: IpamVerb = async (call) => {
   const { configuration } = call;
   const progress = { hasBegun: false };
   try {
+    const dns = networkDns(configuration) ?? {};
     const { addresses, warnings } = await lease(call, progress);
     for (const warning of warnings) call.warn(warning);
     const ips = addresses.map(({ address, prefix, gateway }) => ({
@@ -40,7 +42,7 @@ const add: IpamVerb = async (call) => {
       dst: formatCidr(route.dst),
       gw: route.gw && formatAddress(route.gw),
     }));
-    return encodeResult({ interfaces: [], ips, routes, dns: configuration.dns ?? {} }, call.version);
+    return encodeResult({ interfaces: [], ips, routes, dns }, call.version);
   } catch (error) {
     if (progress.hasBegun && call.store.ownerOf(call.attachment) !== 'other') await detach(call);
     throw error;
@@ -71,6 +73,7 @@ const gc: IpamVerb = async (call) => {
 const status: IpamVerb = async (call) => {
   try {
     requirePools(call);
+    networkDns(call.configuration);
     return undefined;
   } catch (error) {
     throw asNotReady(error);

@@ -10,6 +10,7 @@ import { delegate } from '../cni/delegate.ts';
 import type { Environment } from '../cni/environment.ts';
 import { isExecutable, isOnPath } from '../cni/executables.ts';
 import { requestedPools } from './addressing.ts';
+import { networkDns } from './dns.ts';
 
 /** What every ADD starts. */
 const commands = ['ip', 'nsenter', 'tee'];
@@ -46,9 +47,11 @@ function requireForwarding(pools: readonly Pool[]): void {
   const off = pools.filter(({ family }) => !isForwarding(family));
   if (off.length === 0) return;
   const switches = off.map(({ family }) => forwardingSwitch[family.name]);
-  throw notReady(
-    `the host does not forward ${off.map(({ family }) => family.name).join(' and ')}, and sysctls is false`,
-    `set ${switches.join(' and ')} to 1`,
+  // The pods that run reach nothing either: the code for that is another.
+  throw new Failure(
+    codes.limitedConnectivity,
+    `not ready: the host does not forward ${off.map(({ family }) => family.name).join(' and ')}, and sysctls is false`,
+    { details: `set ${switches.join(' and ')} to 1` },
   );
 }
 
@@ -96,17 +99,20 @@ function lookForLoopback({ environment, warn }: Call): void {
  * @throws {Failure} saying what is in the way.
  */
 export function requirePools(call: Call<Addressing>): Preference {
-  const { configuration, runtimeConfig, store } = call;
-  const preference = preferenceOf(configuration, requestedPools(configuration, runtimeConfig));
+  const { configuration, store } = call;
+  const preference = preferenceOf(configuration, requestedPools(call));
   if (!preference.lenient) for (const { family } of preference.pools) requireFamily(family);
   store.probe();
   requireAddresses(preference, call);
   return preference;
 }
 
+/** The codes that STATUS may end with (CNI 1.1.0, "STATUS: Check plugin status"). */
+const ofStatus: readonly number[] = [codes.notAvailable, codes.limitedConnectivity];
+
 /** Whatever would fail an ADD makes the node not ready, and says why in the words of that ADD. */
 export function asNotReady(error: unknown): Failure {
-  if (!(error instanceof Failure) || error.code === codes.notAvailable) throw error;
+  if (!(error instanceof Failure) || ofStatus.includes(error.code)) throw error;
   return new Failure(codes.notAvailable, `not ready: ${error.message}`, {
     details: error.details,
     cause: error,
@@ -119,6 +125,7 @@ export const status: Verb = async (call) => {
     const { configuration } = call;
     requireCommands(neededCommands(call.input, configuration), call.environment);
     lookForLoopback(call);
+    networkDns(configuration);
     const type = configuration.ipam?.type;
     if (type === undefined) {
       const { pools } = requirePools(call);

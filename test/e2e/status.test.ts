@@ -64,7 +64,13 @@ const cases: Case[] = [
   {
     what: 'nobody forwards',
     config: { sysctls: false },
+    code: 51,
     msg: /does not forward IPv4 and IPv6, and sysctls is false/,
+  },
+  {
+    what: 'the file of resolver settings is missing',
+    config: { resolvConf: '/nowhere/resolv.conf' },
+    msg: /read the resolver settings \/nowhere\/resolv.conf: ENOENT/,
   },
   {
     what: 'IPv6 is switched off',
@@ -73,13 +79,13 @@ const cases: Case[] = [
   },
 ];
 
-for (const { what, config, env, prepare, msg } of cases) {
+for (const { what, config, env, prepare, msg, code = 50 } of cases) {
   test.serial(`STATUS says so when ${what}`, async (t) => {
     await using lab = await openLab();
     const node = await lab.node();
     await prepare?.(lab, node);
     const error = failed(await status(lab, node, config, env?.(lab)));
-    t.is(error.code, 50);
+    t.is(error.code, code);
     t.regex(error.msg, msg);
   });
 }

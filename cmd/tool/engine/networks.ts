@@ -10,6 +10,7 @@ import { type Preference, preferenceOf } from '../../../ipam/preference.ts';
 import type { DiskStore } from '../../../ipam/store/disk.ts';
 import { namesIn } from '../../../ipam/store/files.ts';
 import { openStore } from '../../cni/call.ts';
+import { delegateOf } from '../../cni/delegate.ts';
 import { candidatesIn, type NetworkFile, ownType, type PluginConfiguration } from '../init/conflist.ts';
 
 /** A network whose leases we keep. */
@@ -34,10 +35,10 @@ function usesOurPools(plugin: PluginConfiguration): boolean {
 /** Undefined when the configuration is wrong: leases are shown all the same, and what is wrong is doctor's to say. */
 function preferenceFrom(plugin: PluginConfiguration, isWired: boolean): Preference | undefined {
   // Another plugin's pools are not ours to know.
-  if (isWired && plugin['ipam'] !== undefined) return undefined;
+  if (isWired && delegateOf(plugin)) return undefined;
   return attempt(() => {
     const addressing = isWired ? parseConfiguration(plugin) : parseIpamConfiguration(plugin);
-    return preferenceOf(addressing, poolsOf(addressing));
+    return preferenceOf(addressing, poolsOf({ ...addressing, routes: isWired ? addressing.routes : [] }));
   });
 }
 

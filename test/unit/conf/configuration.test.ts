@@ -113,6 +113,7 @@ const refused: [Input, string][] = [
     { dns: { nameservers: [7], domain: 7 } },
     'dns.nameservers[0] must be a string; dns.domain must be a string',
   ],
+  [{ resolvConf: 'resolv.conf' }, 'resolvConf must be an absolute path without ".."'],
   [{ mtu: '1500' }, `mtu must be a whole number of bytes${orNone}`],
   [{ mtu: 67 }, 'mtu must be between 68 and 65535 bytes'],
   [{ mtu: 65536 }, 'mtu must be between 68 and 65535 bytes'],
@@ -187,6 +188,7 @@ for (const key of [
   ],
   ...[
     'dns',
+    'resolvConf',
     'dataDir',
     'mtu',
     'ipMasq',
@@ -274,6 +276,24 @@ test('endless lists of what is wrong are one line, at once', (t) => {
   t.true(process.cpuUsage(began).user < 1.5e6, 'it took 17 s of CPU time');
 });
 
+test('empty lists of resolver settings are settings: those of nobody else', (t) => {
+  const own = { type: 'dualstack-ipam', podCIDRs: ['10.244.1.0/24'] };
+  for (const [dns, expected] of [
+    [{ nameservers: [], search: [], options: [] }, {}],
+    [{ search: [] }, {}],
+    [{ search: [], domain: 'd' }, { domain: 'd' }],
+    [{ domain: '', search: null }, undefined],
+    [{}, undefined],
+    [[], undefined],
+  ] as const) {
+    t.deepEqual<unknown, unknown>(parseConfiguration({ name: 'pods', dns }).dns, expected);
+    t.deepEqual<unknown, unknown>(
+      parseIpamConfiguration({ name: 'pods', ipam: { ...own, dns } }).dns,
+      expected,
+    );
+  }
+});
+
 const ofIpam: [unknown, string][] = [
   [undefined, 'ipam must be an object'],
   [[], 'ipam must be an object'],
@@ -282,6 +302,10 @@ const ofIpam: [unknown, string][] = [
   [{ type: 'dualstack-ipam', podcidr: [] }, 'unknown key "podcidr" in ipam: did you mean "podCIDRs"?'],
   // Keys of the plugin mean nothing to the IPAM plugin.
   [{ type: 'dualstack-ipam', mtu: 1500 }, 'unknown key "mtu" in ipam'],
+  [
+    { type: 'dualstack-ipam', routes: [{ dst: '10.0.0.0/8', gw: 'fd00::1' }] },
+    'routes[0] has gateway fd00::1, which is not IPv4',
+  ],
   [
     { type: 'dualstack-ipam', ranges: [[{ subnet: '10.0.0.0/24', subnett: 1 }]] },
     'unknown key "subnett" in ipam.ranges[0][0]: did you mean "subnet"?',

@@ -47,6 +47,39 @@ const refused: [object, string][] = [
     'routes[0] has gateway 10.244.1.1, and a scope that has none',
   ],
   [{ routes: [{ ...ipv4, scope: 255 }] }, 'routes[0] has scope 255, which is nowhere'],
+  ...[
+    [{ dst: '0.0.0.0/0' }, { dst: '0.0.0.0/0', gw: '10.244.1.1' }],
+    [{ dst: '0.0.0.0/0' }, { dst: '0.0.0.0/0', mtu: 1400 }],
+    [{ dst: '0.0.0.0/0' }, { dst: '0.0.0.0/0', table: 254 }],
+    [
+      { dst: '0.0.0.0/0', table: 7 },
+      { dst: '0.0.0.0/0', table: 7, scope: 253 },
+    ],
+  ].map((routes): [object, string] => [
+    { routes },
+    'routes[1] leads to 0.0.0.0/0 as routes[0] does: give it another priority or table, or leave one out',
+  ]),
+  [
+    { routes: [{ dst: 'fd01::/64' }, ipv4, { dst: 'fd01::/64', priority: 1024 }] },
+    'routes[2] leads to fd01::/64 as routes[0] does: give it another priority or table, or leave one out',
+  ],
+  [
+    { routes: [{ dst: '10.244.1.1/32', scope: 253 }] },
+    'routes[0] leads to 10.244.1.1/32, the gateway, which the pod has a route to anyway',
+  ],
+  [
+    { routes: [ipv4, { dst: 'fd00::1/128' }] },
+    'routes[1] leads to fd00::1/128, the gateway, which the pod has a route to anyway',
+  ],
+  [
+    {
+      routes: [
+        { dst: '10.8.0.0/16', scope: 253, table: 100 },
+        { dst: '10.9.0.0/16', gw: '10.8.0.1' },
+      ],
+    },
+    "routes[1] has gateway 10.8.0.1, which is not on the pod's link: that has 10.244.1.1",
+  ],
   // The route that makes it so comes too late.
   [
     {
@@ -68,6 +101,8 @@ for (const [more, message] of refused) {
 }
 
 const taken: object[] = [
+  { routes: [ipv4, { ...ipv4, priority: 5 }, { ...ipv4, table: 100 }] },
+  { routes: [{ dst: '10.244.1.1/32', table: 100 }] },
   {
     routes: [
       { ...ipv4, gw: '10.244.1.1' },

@@ -12,7 +12,7 @@ const none = { ips: [], portMappings: [] };
 
 test('no runtimeConfig, a null one and one with capabilities of others ask for nothing', (t) => {
   const others = { aliases: { pods: ['a'] }, deviceID: 'x', infinibandGUID: 'y', cgroupPath: '/kubepods' };
-  for (const input of [undefined, null, {}, others])
+  for (const input of [undefined, null, '', [], {}, others])
     t.deepEqual<unknown, unknown>(parseRuntimeConfig(input), none);
 });
 
@@ -94,7 +94,16 @@ for (const [parse, message] of refused) {
 }
 
 test('addresses that args.cni.ips and IP= ask for', (t) => {
-  for (const input of [undefined, null, {}, { cni: {} }, { cni: { ips: null, mac: '' } }])
+  for (const input of [
+    undefined,
+    null,
+    '',
+    [],
+    {},
+    { cni: {} },
+    { cni: [] },
+    { cni: { ips: null, mac: '' } },
+  ])
     t.deepEqual(parseRequestedArgs(input), { ips: [] });
   for (const input of ['', ','])
     t.deepEqual(parseRequestedVariables(new Map([['IP', input]])), { ips: [], mac: undefined });

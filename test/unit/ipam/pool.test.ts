@@ -41,8 +41,8 @@ const handedOut: [string, Written, string[]][] = [
     ['10.0.0.1-10.0.0.3 via 10.0.0.4', '10.0.0.5-10.0.0.6 via 10.0.0.4'],
   ],
   [
-    'gateways: the first of the family counts',
-    { podCIDRs: ['10.0.0.0/29'], gateways: ['fd00::1', '10.0.0.6', '10.0.0.5'] },
+    'gateways: that of the family counts',
+    { podCIDRs: ['10.0.0.0/29'], gateways: ['fd00::1', '10.0.0.6', '10.0.0.6'] },
     ['10.0.0.1-10.0.0.5 via 10.0.0.6'],
   ],
   [
