@@ -24,6 +24,8 @@ interface Case {
   readonly config?: Config;
   readonly env?: (lab: Lab) => Record<string, string>;
   readonly prepare?: (lab: Lab, node: Namespace) => Promise<unknown>;
+  /** 50 unless it is another. */
+  readonly code?: number;
   readonly msg: RegExp;
 }
 
