@@ -169,7 +169,7 @@ function newestIn(path) {
 }
 
 function buildIfOlder() {
-  const sources = ['cmd', 'conf', 'ipam', 'netns', 'build.mjs', 'package-lock.json'];
+  const sources = ['build', 'cmd', 'conf', 'ipam', 'netns', 'build.mjs', 'package-lock.json'];
   const built = join(root, 'dist/dualstack');
   if (
     existsSync(built) &&
