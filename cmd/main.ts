@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
-import { defaultNodeState, NodeRegistry } from '../ipam/store/registry.ts';
 import { run } from '../netns/process/exec.ts';
-import { portPatience } from './cni/call.ts';
+import { thisNode } from './cni/call.ts';
 import { type Answer, answer, type Face, type Invocation } from './cni/protocol.ts';
 import { supportedVersions } from './cni/version.ts';
 import { readStandardInput, write } from './entry/streams.ts';
@@ -71,10 +70,7 @@ export async function main(): Promise<void> {
   const invocation: Invocation = {
     environment: process.env,
     readInput: readStandardInput,
-    run,
-    registry: new NodeRegistry(defaultNodeState),
-    portPatience,
-    warn: (sentence) => write(2, `dualstack: ${sentence}\n`),
+    ...thisNode(run, (sentence) => write(2, `dualstack: ${sentence}\n`)),
   };
   const { output, status: exitStatus } = await (faces[calledBy()] ?? as(loggedPlugin))(command, invocation);
   const isHeard = write(1, output);

@@ -2,24 +2,31 @@ import type { Configuration, Locator } from '../../conf/configuration.ts';
 import { parseRuntimeConfig, type RuntimeConfig } from '../../conf/runtime.ts';
 import { readBootID } from '../../ipam/store/boot.ts';
 import { DiskStore } from '../../ipam/store/disk.ts';
-import type { NodeRegistry } from '../../ipam/store/registry.ts';
+import { defaultNodeState, NodeRegistry } from '../../ipam/store/registry.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
+import { type WriteSetting, writeSetting } from '../../netns/host/host.ts';
 import { isProvablyDead } from '../../netns/link/liveness.ts';
 import type { Run } from '../../netns/process/exec.ts';
 import { argumentsOf, attachmentOf, type Environment } from './environment.ts';
 
 /** In milliseconds: a pod that is on its way out had its DEL within some seconds, of kubelet's in all roll-outs seen. */
-export const portPatience = 5000;
+const portPatience = 5000;
 
 /** The way to the outside that a verb gets. */
 export interface Host {
   readonly run: Run;
+  readonly writeSetting: WriteSetting;
   /** What the node keeps that is not one network's. */
   readonly registry: NodeRegistry;
   /** How long an ADD waits for a host port that another pod has yet, in milliseconds. */
   readonly portPatience: number;
   /** Tells the operator, on standard error, what did not fail the call. */
   warn(sentence: string): void;
+}
+
+/** The node that we run on. @param run starts programs there. */
+export function thisNode(run: Run, warn: Host['warn']): Host {
+  return { run, writeSetting, registry: new NodeRegistry(defaultNodeState), portPatience, warn };
 }
 
 /** A network configuration as it came: a JSON object, not checked any further. */
@@ -60,6 +67,7 @@ export class Call<C = Configuration> implements Host {
   readonly version: string;
   readonly input: Input;
   readonly run: Run;
+  readonly writeSetting: WriteSetting;
   readonly warn: Host['warn'];
   readonly registry: NodeRegistry;
   readonly portPatience: number;
@@ -77,6 +85,7 @@ export class Call<C = Configuration> implements Host {
     this.version = request.version;
     this.input = request.input;
     this.run = host.run;
+    this.writeSetting = host.writeSetting;
     this.warn = host.warn;
     this.registry = host.registry;
     this.portPatience = host.portPatience;
@@ -124,8 +133,8 @@ export class Call<C = Configuration> implements Host {
 
   /** The same call with another way to start programs. */
   through(run: Run): Call<C> {
-    const { warn, registry, portPatience } = this;
-    return new Call(this.#reader, this, { run, warn, registry, portPatience });
+    const { writeSetting, registry, portPatience, warn } = this;
+    return new Call(this.#reader, this, { run, writeSetting, registry, portPatience, warn });
   }
 
   /** The same call for another attachment of the network: GC removes those of others. */

@@ -1,9 +1,9 @@
-import fs from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NodeRegistry } from '../../ipam/store/registry.ts';
 import { type Command, run } from '../../netns/process/exec.ts';
-import { portPatience } from '../cni/call.ts';
+import { thisNode } from '../cni/call.ts';
 import { type Answer, answer, type Face, type VerbName } from '../cni/protocol.ts';
 import { readStandardInput } from './streams.ts';
 
@@ -24,31 +24,16 @@ function startHarmless(command: Command): ReturnType<typeof run> {
   return run({ ...command, program: process.execPath, args: ['--version'] });
 }
 
-/** Has nothing written outside a folder: settings of the machine that builds stay as they are. */
-async function writingOnlyTo(folder: string, action: () => Promise<void>): Promise<void> {
-  const write = fs.writeFileSync;
-  fs.writeFileSync = (file, data, options) => {
-    if (String(file).startsWith(`${folder}/`)) write(file, data, options);
-  };
-  try {
-    await action();
-  } finally {
-    fs.writeFileSync = write;
-  }
-}
+/** Settings of the machine that builds stay as they are. */
+const here = { ...thisNode(startHarmless, () => {}), writeSetting: () => {} };
 
 /** @returns what ADD answered. */
 async function live(face: Face, dataDir: string, podCIDRs: readonly string[]): Promise<Answer> {
   const network = { cniVersion: '1.0.0', name: 'rehearsal', type: 'dualstack', podCIDRs, dataDir };
   const call = (verb: VerbName, prevResult?: unknown) => {
     const readInput = () => readStandardInput() + JSON.stringify({ ...network, prevResult });
-    const host = {
-      run: startHarmless,
-      warn: () => {},
-      registry: new NodeRegistry(`${dataDir}/node`),
-      portPatience,
-    };
-    return answer(verb, face, { ...host, environment, readInput });
+    const registry = new NodeRegistry(`${dataDir}/node`);
+    return answer(verb, face, { ...here, registry, environment, readInput });
   };
   const added = await call('ADD');
   await call('CHECK', JSON.parse(added.output));
@@ -64,14 +49,12 @@ async function live(face: Face, dataDir: string, podCIDRs: readonly string[]): P
  *   pay for what was left out.
  */
 export async function rehearse(face: Face): Promise<void> {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'dualstack-rehearsal-'));
+  const folder = mkdtempSync(join(tmpdir(), 'dualstack-rehearsal-'));
   try {
-    await writingOnlyTo(folder, async () => {
-      const both = await live(face, `${folder}/both`, podCIDRs);
-      const any = both.status === 0 ? both : await live(face, `${folder}/ipv4`, podCIDRs.slice(0, 1));
-      if (any.status !== 0) throw new Error(`the rehearsal of ADD failed: ${any.output}`);
-    });
+    const both = await live(face, `${folder}/both`, podCIDRs);
+    const any = both.status === 0 ? both : await live(face, `${folder}/ipv4`, podCIDRs.slice(0, 1));
+    if (any.status !== 0) throw new Error(`the rehearsal of ADD failed: ${any.output}`);
   } finally {
-    fs.rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true });
   }
 }

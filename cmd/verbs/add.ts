@@ -76,7 +76,8 @@ function resultOf(wiring: Wiring, sandbox: string, dns: Dns): Result {
 }
 
 function forward(families: readonly Family[], host: Host): void {
-  for (const family of families) for (const change of enableForwarding(family)) host.warn(change);
+  for (const family of families)
+    for (const change of enableForwarding(host.writeSetting, family)) host.warn(change);
 }
 
 /** Where the addresses come from: a delegate when the configuration names one, else the built-in pools. */
@@ -162,13 +163,13 @@ async function wireAndProtect(
     await installFirewall(footprint, call);
   };
   const wire = async () => {
-    const wiring = await wireHost(run, attachment, descriptor, request, progress);
+    const wiring = await wireHost(call, attachment, descriptor, request, progress);
     return wirePod(run, attachment, descriptor, wiring, chosen.isImplied);
   };
   const likely = candidateNames(attachment, request.podMac).find(({ hostEnd }) => !linkExists(hostEnd));
   const wiring = await together(wire(), likely ? protect(likely) : Promise.resolve());
   if (wiring.names.hostEnd !== likely?.hostEnd) await protect(wiring.names);
-  if (configuration.sysctls) await openLoopback(run, wiring.names.hostEnd, protection.ports, call.warn);
+  if (configuration.sysctls) await openLoopback(call, wiring.names.hostEnd, protection.ports);
   return wiring;
 }
 

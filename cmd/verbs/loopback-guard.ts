@@ -1,8 +1,8 @@
 import { reason } from '../../conf/failure.ts';
 import type { HostPort } from '../../netns/firewall/footprint.ts';
 import { setSysctl } from '../../netns/host/host.ts';
-import type { Run } from '../../netns/process/exec.ts';
 import { batch } from '../../netns/process/ip.ts';
+import type { Host } from '../cni/call.ts';
 
 /**
  * What a pod sends to 127.0.0.0/8 goes back to the pod, which drops it: the kernel's filters of a link outlive a ruleset
@@ -20,10 +20,9 @@ export function planLoopbackGuard(hostEnd: string): string[] {
  * The other way, which that opens as well (CVE-2020-8558), is closed before; where it cannot be, 127.0.0.1 stays closed.
  */
 export async function openLoopback(
-  run: Run,
+  { run, writeSetting, warn }: Host,
   hostEnd: string,
   ports: readonly HostPort[],
-  warn: (sentence: string) => void,
 ): Promise<void> {
   if (!ports.some(({ target }) => target.family.name === 'IPv4')) return;
   try {
@@ -32,5 +31,5 @@ export async function openLoopback(
     warn(`${reason(error)}: the node does not reach the pod's host ports at 127.0.0.1`);
     return;
   }
-  setSysctl(`/proc/sys/net/ipv4/conf/${hostEnd}/route_localnet`, '1');
+  setSysctl(writeSetting, `/proc/sys/net/ipv4/conf/${hostEnd}/route_localnet`, '1');
 }

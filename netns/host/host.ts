@@ -128,11 +128,16 @@ export function tracksConnections(): boolean {
   return existsSync(path) && readNumber(path) !== 0;
 }
 
-/** Writes a value under /proc/sys, unless it is there already. */
-export function setSysctl(path: string, value: string): void {
+/** Writes a setting of the kernel. Tests, and the build's rehearsal, stand in for this one function. */
+export type WriteSetting = (path: string, value: string) => void;
+
+export const writeSetting: WriteSetting = (path, value) => writeFileSync(path, value);
+
+/** Writes a value under /proc/sys, unless it is there already. @throws {Failure} code 102. */
+export function setSysctl(write: WriteSetting, path: string, value: string): void {
   if (read(path)?.trim() === value) return;
   try {
-    writeFileSync(path, value);
+    write(path, value);
   } catch (error) {
     throw new Failure(codes.wiring, `set ${path} to ${value}: ${reason(error)}`, {
       details:
@@ -160,12 +165,12 @@ export function isForwarding(family: Family): boolean {
  *
  * @returns what was changed, for the operator.
  */
-function keepAdvertisedRoutes(): string[] {
+function keepAdvertisedRoutes(write: WriteSetting): string[] {
   const advertised = ipv6Routes().filter(({ isAdvertised }) => isAdvertised);
   return [...new Set(advertised.map(({ device }) => device))].flatMap((device) => {
     const path = `/proc/sys/net/ipv6/conf/${device}/accept_ra`;
     if (readNumber(path) !== 1) return [];
-    setSysctl(path, '2');
+    setSysctl(write, path, '2');
     return [`set accept_ra of ${device} to 2: the host has routes there from a router advertisement`];
   });
 }
@@ -176,9 +181,9 @@ function keepAdvertisedRoutes(): string[] {
  * @returns what was changed beyond that, for the operator.
  * @throws {Failure} code 102 when a switch cannot be written.
  */
-export function enableForwarding(family: Family): string[] {
+export function enableForwarding(write: WriteSetting, family: Family): string[] {
   if (isForwarding(family)) return [];
-  const changed = family.name === 'IPv6' ? keepAdvertisedRoutes() : [];
-  setSysctl(forwardingSwitch[family.name], '1');
+  const changed = family.name === 'IPv6' ? keepAdvertisedRoutes(write) : [];
+  setSysctl(write, forwardingSwitch[family.name], '1');
   return changed;
 }

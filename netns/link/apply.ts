@@ -3,7 +3,7 @@ import { codes, Failure } from '../../conf/failure.ts';
 import { parseAddress } from '../../conf/family.ts';
 import { describeAttachment } from '../../ipam/attachment.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
-import { isIPv6OffByDefault, linksWith, setSysctl } from '../host/host.ts';
+import { isIPv6OffByDefault, linksWith, setSysctl, type WriteSetting } from '../host/host.ts';
 import { CommandError, type Run } from '../process/exec.ts';
 import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from '../process/ip.ts';
 import { linkExists } from './liveness.ts';
@@ -78,13 +78,19 @@ export interface WiringProgress {
   hasPair: boolean;
 }
 
+/** How the host is changed: by programs, and by settings under /proc/sys. */
+interface Effects {
+  readonly run: Run;
+  readonly writeSetting: WriteSetting;
+}
+
 /**
  * Makes the veth pair and sets up the host's end. Should another's link have a name, the next one is tried.
  *
  * @returns the wiring that was applied.
  */
 export async function wireHost(
-  run: Run,
+  effects: Effects,
   attachment: Attachment,
   descriptor: number,
   request: WiringRequest,
@@ -94,7 +100,7 @@ export async function wireHost(
   for (const names of candidateNames(attachment, request.podMac)) {
     const wiring = { ...request, names };
     try {
-      await makePair(run, descriptor, operation, wiring);
+      await makePair(effects, descriptor, operation, wiring);
       progress.hasPair = true;
       return wiring;
     } catch (error) {
@@ -102,7 +108,7 @@ export async function wireHost(
         progress.hasPair = mayHaveActed(error);
         throw error;
       }
-      if (!(await isForeign(run, names, operation))) throw interfaceExists(wiring, operation, error);
+      if (!(await isForeign(effects.run, names, operation))) throw interfaceExists(wiring, operation, error);
     }
   }
   throw new Failure(codes.wiring, `${operation}: other links have all names that it could have`);
@@ -112,12 +118,17 @@ export async function wireHost(
  * On the host, with the pod's namespace at hand for the pair's other end. A link that begins without IPv6 gets it before
  * its addresses come, which takes a second `ip`.
  */
-async function makePair(run: Run, descriptor: number, operation: string, wiring: Wiring): Promise<void> {
+async function makePair(
+  { run, writeSetting }: Effects,
+  descriptor: number,
+  operation: string,
+  wiring: Wiring,
+): Promise<void> {
   const batch = (lines: string[]) =>
     ipBatch((command) => run({ ...command, descriptor, beside: true }), 'host', operation, lines);
   const inTwo = hasIPv6(wiring) && isIPv6OffByDefault();
   await batch(inTwo ? planPair(wiring) : planHost(wiring));
-  for (const path of quietSysctls(wiring, wiring.names.hostEnd, false)) setSysctl(path, '0');
+  for (const path of quietSysctls(wiring, wiring.names.hostEnd, false)) setSysctl(writeSetting, path, '0');
   if (inTwo) await batch(planHostEnd(wiring));
 }
 

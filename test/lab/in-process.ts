@@ -6,6 +6,7 @@ import { type Answer, answer, type Face, type Invocation } from '../../cmd/cni/p
 import { ipamPlugin } from '../../cmd/verbs/ipam.ts';
 import { plugin } from '../../cmd/verbs/plugin.ts';
 import { NodeRegistry } from '../../ipam/store/registry.ts';
+import { writeSetting } from '../../netns/host/host.ts';
 import type { Run } from '../../netns/process/exec.ts';
 import { systemPath } from './namespaces.ts';
 
@@ -26,7 +27,7 @@ export function withHandlers(handlers: Face['handlers']): Answering {
 
 /** The way to the outside of a call. @param node a folder for what the node keeps; some that no call shares, else. */
 export function hostWith(run: Run, warn: Host['warn'] = () => {}, node = unshared()): Host {
-  return { run, warn, registry: new NodeRegistry(node), portPatience: 0 };
+  return { run, writeSetting, warn, registry: new NodeRegistry(node), portPatience: 0 };
 }
 
 function unshared(): string {

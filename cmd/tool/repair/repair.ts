@@ -1,6 +1,5 @@
 import { defaultDataDir } from '../../../conf/configuration.ts';
-import { defaultNodeState, NodeRegistry } from '../../../ipam/store/registry.ts';
-import { portPatience } from '../../cni/call.ts';
+import { thisNode } from '../../cni/call.ts';
 import { type Repaired, repairFirewall } from '../../verbs/repair.ts';
 import { type Command, confDirFlag, type Report, type ToolHost, type Typed } from '../engine/command.ts';
 import { findNetworks } from '../engine/networks.ts';
@@ -20,11 +19,10 @@ function nothing(attachments: number, which: string): string {
 }
 
 async function act(typed: Typed, { run }: ToolHost): Promise<Report> {
-  const registry = new NodeRegistry(defaultNodeState);
-  const configured = findNetworks(typed.text('conf-dir') ?? '').map(({ dataDir }) => dataDir);
-  const dataDirs = [...new Set([...registry.dataDirs(defaultDataDir), ...configured])];
   const warnings: string[] = [];
-  const host = { run, registry, portPatience, warn: (sentence: string) => void warnings.push(sentence) };
+  const host = thisNode(run, (sentence) => void warnings.push(sentence));
+  const configured = findNetworks(typed.text('conf-dir') ?? '').map(({ dataDir }) => dataDir);
+  const dataDirs = [...new Set([...host.registry.dataDirs(defaultDataDir), ...configured])];
   const repaired = await repairFirewall(host, dataDirs);
   return { status: 0, json: { ...repaired, warnings }, text: textOf(repaired, warnings) };
 }

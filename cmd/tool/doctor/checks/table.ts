@@ -1,7 +1,6 @@
-import { defaultNodeState, NodeRegistry } from '../../../../ipam/store/registry.ts';
 import type { Attachment } from '../../../../ipam/store/store.ts';
 import { candidateNames } from '../../../../netns/link/naming.ts';
-import { Call, portPatience } from '../../../cni/call.ts';
+import { Call, thisNode } from '../../../cni/call.ts';
 import { inspectFirewall } from '../../../verbs/firewall.ts';
 import { plugin as face } from '../../../verbs/plugin.ts';
 import { hostEnds } from '../../leases/inventory.ts';
@@ -26,12 +25,7 @@ export const table: Check = {
     const call = new Call(
       face,
       { environment, version: '1.1.0', input: plugin },
-      {
-        run,
-        warn: () => {},
-        registry: new NodeRegistry(defaultNodeState),
-        portPatience,
-      },
+      thisNode(run, () => {}),
     );
     const attachments = await wired(call);
     if (attachments.length === 0) return [];
