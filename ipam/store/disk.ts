@@ -341,9 +341,8 @@ export class DiskStore implements LeaseStore {
     const addresses = entry
       ? entry.addresses.filter((address) => this.#mayHold(attachment, address))
       : this.#scanFor(attachment);
-    const scratch = this.#index.scratchOf(attachment, entry?.owner);
-    const files = [...addresses.map((address) => this.#pathOf(address)), scratch];
-    return [...files, this.#index.pathOf(attachment)].filter((file) => exists(file));
+    const files = [...addresses.map((address) => this.#pathOf(address)), this.#index.pathOf(attachment)];
+    return [...files.filter((file) => exists(file)), ...this.#index.scratchesOf(attachment)];
   }
 
   /** Also when the lease cannot be read: the index says whose it is. */

@@ -75,8 +75,18 @@ export class LeaseIndex {
   }
 
   /** Where a file of the attachment is written, before it is linked or renamed into place. */
-  scratchOf(attachment: Attachment, owner = this.owner): string {
-    return `${this.pathOf(attachment)}.${owner}`;
+  scratchOf(attachment: Attachment): string {
+    return `${this.pathOf(attachment)}.${this.owner}`;
+  }
+
+  /** Such files of whatever call: one that was killed has left its own, with or without an entry. */
+  scratchesOf(attachment: Attachment): string[] {
+    const path = this.pathOf(attachment);
+    const folder = dirname(path);
+    const isScratch = (name: string) => `${folder}/${name}`.startsWith(`${path}.`);
+    return namesIn(folder)
+      .filter(isScratch)
+      .map((name) => `${folder}/${name}`);
   }
 
   entryOf(attachment: Attachment): IndexEntry | undefined {

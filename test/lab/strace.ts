@@ -67,14 +67,19 @@ function stable({ name, rest }: Call): string {
 }
 
 function steady(text: string): string {
-  return text
-    .replace(/^\d+</, '<')
-    .replace(/dualstack-lab-\w+/g, 'LAB')
-    .replace(/dst-[0-9a-f]{10}/g, 'NETNS')
-    .replace(/claims\/([0-9a-f]+)\.[\d.]+/g, 'claims/$1')
-    .replace(/(\/dev\/shm\/#)\d+/g, '$1')
-    .replace(/(socket|pipe|NETLINK|UNIX[A-Z-]*):\[[^\]]*\]/g, '$1')
-    .replace(/0x[0-9a-f]{4,}|nlmsg_(?:seq|pid)=\d+|nl_pid=\d+|\[\d+\]/g, '#');
+  return (
+    text
+      .replace(/^\d+</, '<')
+      .replace(/dualstack-lab-\w+/g, 'LAB')
+      .replace(/dst-[0-9a-f]{10}/g, 'NETNS')
+      // Files of a call carry its process ID and when that began; what a node keeps, its namespace and a digest of a path.
+      .replace(/([0-9a-f]{32,})\.\d+\.\d+\.\d+/g, '$1.CALL')
+      .replace(/\.node\/\d+(?:\/\.\d+\.)?/g, '.node/NETNS')
+      .replace(/\b[0-9a-f]{32}\b/g, 'DIGEST')
+      .replace(/(\/dev\/shm\/#)\d+/g, '$1')
+      .replace(/(socket|pipe|NETLINK|UNIX[A-Z-]*):\[[^\]]*\]/g, '$1')
+      .replace(/0x[0-9a-f]{4,}|nlmsg_(?:seq|pid)=\d+|nl_pid=\d+|\[\d+\]/g, '#')
+  );
 }
 
 /** The points of a trace, in order. */

@@ -14,6 +14,7 @@ import test from 'ava';
 import { execa } from 'execa';
 import { codes, Failure } from '../../../conf/failure.ts';
 import { allocate } from '../../../ipam/allocate.ts';
+import { digestOf } from '../../../ipam/attachment.ts';
 import { DiskStore } from '../../../ipam/store/disk.ts';
 import { entriesOfAllNetworks } from '../../../ipam/store/lease-index.ts';
 import type { Attachment } from '../../../ipam/store/store.ts';
@@ -332,6 +333,28 @@ test('everybody who has a lease, or began one, is known', (t) => {
     ],
   );
 });
+
+for (const [what, begun] of [
+  ['before it had an entry', false],
+  ['after that, or when a later one had', true],
+] as const) {
+  test(`what a killed ADD was about to write goes with its attachment: ${what}`, async (t) => {
+    const dataDir = temporaryFolder(t);
+    const store = openDisk(dataDir);
+    store.begin(b, '');
+    store.begin(a, '');
+    const [ofA = '', ofB = ''] = [a, b].map(
+      (attachment) => `${dataDir}/.dualstack/pods/boot-1/${digestOf(attachment)}`,
+    );
+    for (const path of [ofA, ofB]) writeFileSync(`${path}.1.not-when-it-started.1`, '');
+    if (!begun) rmSync(ofA);
+    store.forget(a);
+    t.deepEqual(
+      (await filesUnder(`${dataDir}/.dualstack/pods/boot-1`)).map((file) => file.slice(0, 64)),
+      [digestOf(b), digestOf(b)],
+    );
+  });
+}
 
 test('tidy removes torn entries, files that never got to their place, and the claims of the dead', async (t) => {
   const dataDir = temporaryFolder(t);
