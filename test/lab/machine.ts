@@ -12,6 +12,8 @@ import { until } from './until.ts';
 export type Machine = {
   /** A temporary folder, at the same path inside and outside, removed at the end. */
   folder: string;
+  /** The name of its cgroup, which is below the root of version 2's hierarchy. */
+  cgroup: string;
   /** Where a file of the machine is found from outside. No part of `path` may be a symbolic link. */
   outside(path: string): string;
   /** The words that, before a command, have it run inside. */
@@ -59,12 +61,12 @@ export async function startMachine(): Promise<Machine> {
     await removeCgroups();
     await rm(folder, { recursive: true });
   };
-  const removeCgroups = await makePrivate(run, outside).catch(async (error) => {
+  const { cgroup, remove } = await makePrivate(run, outside).catch(async (error) => {
     await end();
     throw error;
   });
-  const stop = () => end(removeCgroups);
-  return { folder, outside, entry, run, startDaemon, stop };
+  const stop = () => end(remove);
+  return { folder, cgroup, outside, entry, run, startDaemon, stop };
 }
 
 /** The PID, out here, of the keeper's process 1. That it echoes a line says that its namespaces are complete. */
@@ -79,7 +81,7 @@ async function firstProcess(keeper: ResultPromise<typeof keeperStreams>): Promis
   return Number.parseInt(children, 10);
 }
 
-/** Covers what would be the whole machine's. Returns what removes the only part that outlives the processes. */
+/** Covers what would be the whole machine's. Returns the only part that outlives the processes, and what removes it. */
 async function makePrivate(run: Machine['run'], outside: Machine['outside']) {
   await run('ip', ['link', 'set', 'lo', 'up']);
   await run('mount', ['-t', 'sysfs', 'sysfs', '/sys']);
@@ -104,16 +106,18 @@ async function overlay(run: Machine['run'], lower: string, layer: string): Promi
  * and can be removed, since cgroups stay when their processes and mounts are gone.
  */
 async function coverCgroups(run: Machine['run'], outside: Machine['outside']) {
-  const own = `/run/cgroup/dualstack-${randomBytes(4).toString('hex')}`;
+  const cgroup = `dualstack-${randomBytes(4).toString('hex')}`;
+  const own = `/run/cgroup/${cgroup}`;
   await mkdir(outside('/run/cgroup'));
   await run('mount', ['-t', 'cgroup2', 'cgroup2', '/run/cgroup']);
   await mkdir(outside(own));
   await run('mount', ['--bind', own, '/sys/fs/cgroup']);
   const parent = await open(outside('/run/cgroup'));
-  return async () => {
-    await removeCgroup(join(`/proc/self/fd/${parent.fd}`, own.slice('/run/cgroup'.length)));
+  const remove = async () => {
+    await removeCgroup(join(`/proc/self/fd/${parent.fd}`, cgroup));
     await parent.close();
   };
+  return { cgroup, remove };
 }
 
 /** The deepest first. A cgroup whose processes have just ended may be busy for a moment. */

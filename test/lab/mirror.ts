@@ -40,9 +40,20 @@ export async function look(
   return JSON.parse(answer) as (string | null)[];
 }
 
-/** Asks over UDP, from one port of its own each time. @returns the source that the mirror saw; empty without an answer. */
-export function lookFromPort(from: Namespace, own: number, address: string, port: number): Promise<string> {
-  return from.run(process.execPath, join(scripts, 'from-port.ts'), `${own}`, address, `${port}`);
+/**
+ * Asks over UDP, from one port of its own each time.
+ *
+ * @param question what a server that is no mirror is to be asked.
+ * @returns the answer, which is the source that a mirror saw; empty without one.
+ */
+export function lookFromPort(
+  from: Namespace,
+  own: number,
+  address: string,
+  port: number,
+  question = '?',
+): Promise<string> {
+  return from.run(process.execPath, join(scripts, 'from-port.ts'), `${own}`, address, `${port}`, question);
 }
 
 /** Over TCP, then over UDP: what `look` returns when both saw the same. */

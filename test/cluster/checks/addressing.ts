@@ -1,8 +1,9 @@
-import { type Family, families, familyOf, starting } from '../harness/addresses.ts';
+import { type Family, familyOf, starting } from '../harness/addresses.ts';
 import type { Cluster } from '../harness/cluster.ts';
 import type { ApiObject } from '../harness/kubectl.ts';
 import type { Worker } from '../harness/worker.ts';
 import type { Check } from './check.ts';
+import { withPods } from './fixtures.ts';
 import { pod } from './workloads.ts';
 
 /** Nodes and pods, as Kubernetes' page "IPv4/IPv6 dual-stack" and its "Validate IPv4/IPv6 dual-stack" have them. */
@@ -24,7 +25,7 @@ export const addressing: readonly Check[] = [
   {
     title: "a pod's podIPs are one of each family, in its node's order, and its own of the podCIDRs",
     async run(t, cluster) {
-      await withPods(cluster, false, async (worker, { status }) => {
+      await onEachNode(cluster, false, async (worker, { status }) => {
         t.deepEqual(familiesOf(status), [...starting(worker.first)], worker.host.name);
         t.is(status.podIP, status.podIPs[0].ip);
       });
@@ -33,7 +34,7 @@ export const addressing: readonly Check[] = [
   {
     title: "a hostNetwork pod's podIPs are the node's addresses, in the node's order",
     async run(t, cluster) {
-      await withPods(cluster, true, async ({ host, first }, { status }) => {
+      await onEachNode(cluster, true, async ({ host, first }, { status }) => {
         t.deepEqual(
           status.podIPs.map(({ ip }: ApiObject) => ip),
           addressesOf(host, first),
@@ -45,7 +46,7 @@ export const addressing: readonly Check[] = [
   {
     title: 'a pod has its addresses in /etc/hosts',
     async run(t, cluster) {
-      await withPods(cluster, false, async (_, { metadata, status }) => {
+      await onEachNode(cluster, false, async (_, { metadata, status }) => {
         const hosts = await cluster.kubectl.run('exec', metadata.name, '--', 'cat', '/etc/hosts');
         for (const { ip } of status.podIPs) t.true(hosts.includes(`${ip}\t${metadata.name}`), hosts);
       });
@@ -67,27 +68,17 @@ function familiesOf(status: ApiObject): Family[] {
   return status.podIPs.map(({ ip }: ApiObject) => familyOf(ip));
 }
 
-/** Has a pod on each node while it looks at them. */
-async function withPods(
+/** Has a pod on each node, and looks at one after the other. */
+function onEachNode(
   cluster: Cluster,
   hostNetwork: boolean,
   look: (worker: Worker, pod: ApiObject) => Promise<void>,
 ): Promise<void> {
-  const { kubectl, workers } = cluster;
-  const args = ['pause'];
-  await kubectl.apply(
-    ...workers.map(({ host }) => pod(nameOn(host.name), { node: host.name, hostNetwork, args })),
+  const { workers } = cluster;
+  const objects = workers.map(({ host }) =>
+    pod(`addressed-${host.name}`, { node: host.name, hostNetwork, args: ['pause'] }),
   );
-  try {
-    for (const worker of workers) {
-      const args = ['pod', nameOn(worker.host.name)];
-      const isThere = ({ status }: ApiObject) =>
-        status.phase === 'Running' && status.podIPs?.length === families.length;
-      await look(worker, await kubectl.until(`${args.join(' ')} with two addresses`, args, isThere));
-    }
-  } finally {
-    await kubectl.run('delete', 'pod', ...workers.map(({ host }) => nameOn(host.name)));
-  }
+  return withPods(cluster, objects, async (pods) => {
+    for (const [index, worker] of workers.entries()) await look(worker, pods[index]);
+  });
 }
-
-const nameOn = (node: string) => `addressed-${node}`;

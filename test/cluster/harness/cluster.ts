@@ -1,9 +1,11 @@
+import { startMachine } from '../../lab/machine.ts';
 import { kubernetesFolder } from '../tools/tools.ts';
 import { type Family, hosts, other } from './addresses.ts';
 import { administrator, type ControlPlane, startControlPlane } from './control-plane.ts';
 import { nodeUser, type User, writeKubeconfig } from './credentials.ts';
 import { installPlugin, routeToNodes } from './documents.ts';
-import { evidence } from './evidence.ts';
+import { Evidence } from './evidence.ts';
+import { type Heir, startHeir } from './heir.ts';
 import { type Daemon, Host } from './host.ts';
 import { agnhostArchive } from './images.ts';
 import { type ApiObject, Kubectl } from './kubectl.ts';
@@ -26,28 +28,31 @@ export interface Cluster extends AsyncDisposable {
   readonly controlPlane: ControlPlane;
   readonly kubectl: Kubectl;
   readonly workers: readonly Worker[];
+  readonly evidence: Evidence;
 }
 
 /** @throws {Error} with what there is to see, when a part does not start. */
 export async function startCluster(configuration: Configuration): Promise<Cluster> {
   await using building = new AsyncDisposableStack();
-  const network = building.use(await openNetwork());
-  const computers = await startHosts(building, network, configuration);
+  const heir = building.use(startHeir());
+  const network = building.use(await openNetwork(heir));
+  const computers = await startHosts(building, heir, network, configuration);
+  const evidence = new Evidence(
+    computers.controlPlane,
+    computers.nodes.map(({ host }) => host),
+  );
   try {
     const started = await startParts(computers, configuration);
     const resources = building.move();
     return {
       configuration,
       network,
+      evidence,
       ...started,
       [Symbol.asyncDispose]: () => resources.disposeAsync(),
     };
   } catch (cause) {
-    const seen = await evidence(
-      computers.controlPlane,
-      computers.nodes.map(({ host }) => host),
-    );
-    throw new Error(`the cluster did not start:\n${seen}`, { cause });
+    throw new Error(`the cluster did not start:\n${await evidence.take()}`, { cause });
   }
 }
 
@@ -65,12 +70,15 @@ interface Computers {
 
 async function startHosts(
   building: AsyncDisposableStack,
+  heir: Heir,
   { router }: Network,
   configuration: Configuration,
 ): Promise<Computers> {
   const open = async (name: string, number: number): Promise<Host> => {
-    const host = await Host.start(name, number, kubernetesFolder);
-    building.defer(host.machine.stop);
+    const machine = building.adopt(await startMachine(), ({ stop }) => stop());
+    const [, , pid = ''] = machine.entry;
+    await heir.note({ kind: 'machine', pid, folder: machine.folder, cgroup: machine.cgroup });
+    const host = await Host.start(name, number, machine, kubernetesFolder);
     await host.plug(router.name);
     return host;
   };
@@ -122,6 +130,6 @@ async function join(
   return { host, first, containerd, kubelet, kubeProxy };
 }
 
-function isReady({ status }: ApiObject): boolean {
+export function isReady({ status }: ApiObject): boolean {
   return status.conditions?.some(({ type, status }: ApiObject) => type === 'Ready' && status === 'True');
 }

@@ -11,13 +11,39 @@ const everyHost = ['ip route', 'ip -6 route', 'tail -n 15 "$FOLDER"/*.log'];
 const node = ['dualstack doctor', 'dualstack leases'];
 
 /** What a person would ask for when something fails: pods, events; of each node doctor's answer; routes, and logs. */
-export async function evidence(controlPlane: Host, workers: readonly Host[]): Promise<string> {
-  const answers = await Promise.all([
-    ...cluster.map((line) => answer(controlPlane, line)),
-    ...workers.flatMap((host) => node.map((line) => answer(host, line))),
-    ...[controlPlane, ...workers].flatMap((host) => everyHost.map((line) => answer(host, line))),
-  ]);
-  return answers.join('\n\n');
+export class Evidence {
+  readonly #controlPlane: Host;
+  readonly #workers: readonly Host[];
+  #collected: string | undefined;
+
+  constructor(controlPlane: Host, workers: readonly Host[]) {
+    this.#controlPlane = controlPlane;
+    this.#workers = workers;
+  }
+
+  /** Asks, unless that was done since somebody took the answers: the first failure is the one to look at. */
+  async collect(): Promise<void> {
+    this.#collected ??= await this.#ask();
+  }
+
+  /** @returns what was collected, or else is there now. */
+  async take(): Promise<string> {
+    await this.collect();
+    const collected = this.#collected ?? '';
+    this.#collected = undefined;
+    return collected;
+  }
+
+  async #ask(): Promise<string> {
+    const answers = await Promise.all([
+      ...cluster.map((line) => answer(this.#controlPlane, line)),
+      ...this.#workers.flatMap((host) => node.map((line) => answer(host, line))),
+      ...[this.#controlPlane, ...this.#workers].flatMap((host) =>
+        everyHost.map((line) => answer(host, line)),
+      ),
+    ]);
+    return answers.join('\n\n');
+  }
 }
 
 /** A question that gets no answer is one more piece of evidence. */

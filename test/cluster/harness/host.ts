@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { type Machine, startMachine } from '../../lab/machine.ts';
+import type { Machine } from '../../lab/machine.ts';
 import { systemPath } from '../../lab/namespaces.ts';
 import { until } from '../../lab/until.ts';
 import { families, plans } from './addresses.ts';
@@ -38,9 +38,9 @@ export class Host {
     };
   }
 
-  /** @param tools the folder of Kubernetes' programs. */
-  static async start(name: string, number: number, tools: string): Promise<Host> {
-    const host = new Host(name, number, await startMachine(), tools);
+  /** Makes a machine one. @param tools the folder of Kubernetes' programs. */
+  static async start(name: string, number: number, machine: Machine, tools: string): Promise<Host> {
+    const host = new Host(name, number, machine, tools);
     await host.run('hostname', name);
     await host.run('mount', '--make-rshared', '/');
     for (const [name, value] of Object.entries(wanted)) {

@@ -32,6 +32,12 @@ export class Kubectl {
     await this.#host.feed(JSON.stringify(list), 'kubectl', 'apply', '-f', '-');
   }
 
+  /** @returns the object as the API server made it. */
+  async create(object: object): Promise<ApiObject> {
+    const words = ['create', '--output=json', '--filename=-'];
+    return JSON.parse(await this.#host.feed(JSON.stringify(object), 'kubectl', ...words));
+  }
+
   /** Creates an object that the API server is to refuse. @returns what it says. @throws when it takes the object. */
   async refusal(object: object): Promise<string> {
     try {

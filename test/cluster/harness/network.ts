@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import { type Lab, type Namespace, openLab } from '../../lab/namespaces.ts';
 import { families, hosts, plans, worldHost } from './addresses.ts';
+import type { Heir } from './heir.ts';
 
 /**
  * Beyond the nodes: a router with their segment on its bridge `lan`, and on its other side a host of the world, which
@@ -11,11 +12,11 @@ export interface Network extends AsyncDisposable {
   readonly world: Namespace;
 }
 
-export async function openNetwork(): Promise<Network> {
+export async function openNetwork(heir: Heir): Promise<Network> {
   const lab = await openLab();
   try {
-    const router = await lab.namespace('router');
-    const world = await lab.namespace('world');
+    const [router, world] = [await lab.namespace('router'), await lab.namespace('world')];
+    for (const { name } of [router, world]) await heir.note({ kind: 'namespace', name });
     await makeLan(router);
     await reachWorld(lab, router, world);
     return { router, world, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };

@@ -1,0 +1,3 @@
+import { hold } from './suite.ts';
+
+hold({ first: 'IPv4', proxyMode: 'nftables', mixed: true });
