@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { check } from './check.ts';
 import { codes, Failure } from './failure.ts';
 import type { Address, Cidr } from './family.ts';
+import { namePattern } from './name.ts';
 import { rejectUnreachable } from './routes.ts';
 import * as rules from './rules.ts';
 
@@ -10,7 +11,7 @@ export const defaultDataDir = '/run/dualstack';
 
 /** The name of a network: it becomes the name of a folder (CNI 1.1.0, "Network configuration format"). */
 const name = z.string({ error: () => 'must be a string' }).check(
-  z.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, {
+  z.regex(namePattern, {
     error: () => 'must begin with a letter or digit and go on with those, "_", "." or "-"',
   }),
   z.maxLength(255, { error: () => 'must not be longer than 255 characters' }),

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { quote } from './failure.ts';
 import { parseAddress, parseCidr, parseInterfaceAddress } from './family.ts';
+import { namePattern } from './name.ts';
 
 /** A string that `parse` understands, or an issue that says what it must be. */
 function parsed<T>(mustBe: string, parse: (text: string) => T | undefined) {
@@ -114,9 +115,7 @@ export const masquerade = z.union([masqueradeOfOne, masqueradeOfEach], {
 /** The name of a plugin's executable: never a path. */
 export const pluginType = z
   .string({ error: () => 'must be the name of a plugin' })
-  .check(
-    z.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, { error: () => 'must be the name of a plugin, not a path' }),
-  );
+  .check(z.regex(namePattern, { error: () => 'must be the name of a plugin, not a path' }));
 
 export const text = z.string({ error: () => 'must be a string' });
 

@@ -1,6 +1,6 @@
 import { codes, Failure } from '../conf/failure.ts';
 import { type Address, formatAddress } from '../conf/family.ts';
-import { capacity, describePool, type Pool, type Span, spanOf, successor } from './pool.ts';
+import { capacity, describePool, handsOut, type Pool, type Span, spanOf, successor } from './pool.ts';
 import type { Preference } from './preference.ts';
 import type { Attachment, LeaseStore } from './store/store.ts';
 
@@ -20,6 +20,17 @@ export interface Lease {
   /** In the order in which they are reported. */
   readonly addresses: readonly LeasedAddress[];
   readonly warnings: readonly string[];
+}
+
+/** There is no address for a request, and there may be one when its holder is gone. */
+export class WithoutRoom extends Failure {
+  /** Which addresses would do. */
+  readonly wants: (address: string) => boolean;
+
+  constructor(failure: Failure, wants: (address: string) => boolean) {
+    super(failure.code, failure.message, { details: failure.details });
+    this.wants = wants;
+  }
 }
 
 /** So many taken addresses in a row are tried one by one; after that all taken ones are read at once. */
@@ -62,7 +73,8 @@ class Taker {
   /**
    * The address that the runtime asked for.
    *
-   * @throws {Failure} code 7 outside the pool, code 101 when somebody has it.
+   * @throws {Failure} code 7 outside the pool.
+   * @throws {WithoutRoom} code 101 when somebody has it.
    */
   exactly(requested: Address): LeasedAddress {
     const text = formatAddress(requested);
@@ -74,10 +86,9 @@ class Taker {
     }
     const taken = this.#try(requested.value);
     if (taken) return taken;
-    throw new Failure(
-      codes.inUse,
-      `${text} was asked for, and ${this.#store.holder(text) ?? 'somebody'} has it`,
-    );
+    const holder = this.#store.holder(text) ?? 'somebody';
+    const failure = new Failure(codes.inUse, `${text} was asked for, and ${holder} has it`);
+    throw new WithoutRoom(failure, (address) => address === text);
   }
 
   /** The address with this host number, in the first subnet that has it free; none when there is no number. */
@@ -112,10 +123,15 @@ function hostNumber(pool: Pool, given: LeasedAddress): bigint {
   return given.address.value - (spanOf(pool, given.address.value)?.subnet.base ?? 0n);
 }
 
-function exhausted(pool: Pool): Failure {
-  return new Failure(codes.exhausted, `no ${pool.family.name} address is left in ${describePool(pool)}`, {
-    details: `all ${capacity(pool)} are leased, and none to a pod that is gone: delete pods, or give the node a larger podCIDR`,
-  });
+function exhausted(pool: Pool): WithoutRoom {
+  const failure = new Failure(
+    codes.exhausted,
+    `no ${pool.family.name} address is left in ${describePool(pool)}`,
+    {
+      details: `all ${capacity(pool)} are leased, and none to a pod that is gone: delete pods, or give the node a larger podCIDR`,
+    },
+  );
+  return new WithoutRoom(failure, (address) => handsOut(pool, address));
 }
 
 /** @throws {Failure} code 7 for an address of a family that the pod does not get, and for a second one of one. */
@@ -142,8 +158,9 @@ function rejectMisplaced(requested: readonly Address[], preference: Preference):
  * first one got (10.244.1.7, fd00:10:244:1::7).
  *
  * @param requested addresses that the runtime asks for, one of a family at most.
- * @throws {Failure} code 100 when a pool has none left; a lenient preference warns instead while another family
- *   has an address. Code 7 or 101 for a requested address that cannot be had. Then nothing stays taken.
+ * @throws {WithoutRoom} code 100 when a pool has none left; a lenient preference warns instead while another family
+ *   has an address. Code 101 for a requested address that somebody has. Then nothing stays taken.
+ * @throws {Failure} code 7 for a requested address that no pool hands out.
  */
 export function allocate(
   preference: Preference,

@@ -223,6 +223,12 @@ export function spanOf(pool: Pool, value: bigint): Span | undefined {
   return pool.spans.find((span) => value >= span.first && value <= span.last);
 }
 
+/** Whether a pool hands out what this text says. */
+export function handsOut(pool: Pool, address: string): boolean {
+  const value = pool.family.parse(address);
+  return value !== undefined && spanOf(pool, value) !== undefined;
+}
+
 /** The address after this one, round robin; the first one after none, or after one that has left the pool. */
 export function successor(pool: Pool, value: bigint | undefined): bigint {
   const lowest = pool.spans[0]?.first ?? 0n;

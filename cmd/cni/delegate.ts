@@ -1,4 +1,5 @@
 import { codes, Failure } from '../../conf/failure.ts';
+import { isName } from '../../conf/name.ts';
 import { CommandError } from '../../netns/process/exec.ts';
 import type { Call, Input } from './call.ts';
 import type { Environment } from './environment.ts';
@@ -11,7 +12,7 @@ const deadline = 60_000;
 export function delegateOf(input: Input): string | undefined {
   const ipam = input['ipam'];
   const type = typeof ipam === 'object' && ipam !== null && 'type' in ipam ? ipam.type : undefined;
-  return typeof type === 'string' && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(type) ? type : undefined;
+  return typeof type === 'string' && isName(type) ? type : undefined;
 }
 
 /** @throws {Failure} code 7 when the plugin is in none of the folders of CNI_PATH. */

@@ -1,4 +1,5 @@
 import { codes, enumerate, Failure, quote } from '../../conf/failure.ts';
+import { isName } from '../../conf/name.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -19,7 +20,7 @@ export function requireParameters(environment: Environment, required: readonly P
 /** The rule for container IDs (CNI 1.1.0, "Parameters", CNI_CONTAINERID); the bound keeps log lines readable. */
 function containerID(environment: Environment): string {
   const id = environment['CNI_CONTAINERID'] ?? '';
-  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(id) && id.length <= 1024) return id;
+  if (isName(id) && id.length <= 1024) return id;
   throw rejected(
     `invalid CNI_CONTAINERID ${quote(id)}: it must begin with a letter or digit and go on with those, "_", "." or "-"`,
   );

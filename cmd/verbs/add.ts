@@ -16,6 +16,7 @@ import type { Call, Host, Verb } from '../cni/call.ts';
 
 import { decodeResult, encodeResult, extendResult, type Result } from '../cni/result.ts';
 import {
+  confirm,
   type DelegatedLease,
   type LeaseProgress,
   lease,
@@ -104,15 +105,6 @@ export function routesOf(configuration: Configuration, obtained: Lease | Delegat
 function leftOut(planned: readonly Route[], { ifname, routes }: Wiring): string[] {
   const missing = planned.filter((route) => !routes.includes(route));
   return missing.map(({ dst }) => `the pod has a route to ${formatCidr(dst)}: that of ${ifname} is left out`);
-}
-
-/** A runtime that gave up on this ADD may have sent a DEL meanwhile. @throws {Failure} code 11. */
-function confirm({ store, attachment }: Call, obtained: Lease | DelegatedLease): void {
-  const own = 'result' in obtained ? [] : obtained.addresses;
-  store.confirm(
-    attachment,
-    own.map(({ address }) => formatAddress(address)),
-  );
 }
 
 /** What an ADD did by the time of an error. */

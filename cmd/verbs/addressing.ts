@@ -4,6 +4,7 @@ import {
   type Address,
   type Family,
   families,
+  formatAddress,
   parseAddress,
   parseInterfaceAddress,
 } from '../../conf/family.ts';
@@ -25,7 +26,8 @@ import type { Call } from '../cni/call.ts';
 import { delegate, findDelegate } from '../cni/delegate.ts';
 import { decodeResult, type Result } from '../cni/result.ts';
 import { makingRoom } from './bury.ts';
-import { detach } from './del.ts';
+import { removalOf } from './del.ts';
+import { removeWhole } from './removal.ts';
 import { avoidingUnknown } from './unknown-pods.ts';
 
 /** The gateway of an address whose delegate named none: any will do, for its MAC address is told to the pod. */
@@ -97,10 +99,11 @@ export interface LeaseProgress {
  *
  * @throws {Failure} as `DiskStore.begin`.
  */
-async function begin<C>(call: Call<C>, progress: LeaseProgress): Promise<void> {
+async function begin<C>(call: Call<C>, progress: LeaseProgress, delegate?: string): Promise<void> {
   const { store, attachment, netns, registry, locator } = call;
-  if (store.isAbandoned(attachment)) await detach(call);
-  store.begin(attachment, netns, call.wires ? undefined : identityOf(netns));
+  const identity = call.wires ? undefined : identityOf(netns);
+  const removeAbandoned = () => removeWhole(removalOf(call, call.wires, []), call);
+  await store.begin(attachment, { netns, identity, delegate }, removeAbandoned);
   progress.hasBegun = true;
   registry.note(locator.dataDir);
 }
@@ -125,6 +128,15 @@ export async function lease(call: Call<Addressing>, progress: LeaseProgress): Pr
     return take(preference)();
   });
   return { ...taken, warnings: [...taken.warnings, ...known.warnings(taken)] };
+}
+
+/** A runtime that gave up on this ADD may have sent a DEL meanwhile. @throws {Failure} as `DiskStore.confirm`. */
+export function confirm<C>({ store, attachment }: Call<C>, obtained: Lease | DelegatedLease): void {
+  const own = 'result' in obtained ? [] : obtained.addresses;
+  store.confirm(
+    attachment,
+    own.map(({ address }) => formatAddress(address)),
+  );
 }
 
 function delegatedAddress(ip: Result['ips'][number]): LeasedAddress[] {
@@ -208,7 +220,7 @@ export async function leaseFromDelegate(
   findDelegate(type, call.environment);
   await rejectWired(call);
   // Without addresses: they are the delegate's. What else the attachment has is noted there.
-  await begin(call, progress);
+  await begin(call, progress, type);
   const result = decodeResult(await delegate(type, 'ADD', call), `the result of IPAM plugin ${type}`);
   const addresses = inPreferredOrder(result.ips.flatMap(delegatedAddress), configuration);
   rejectMissing(type, addresses, configuration);

@@ -5,6 +5,7 @@ import type { RuntimeConfig } from '../../conf/runtime.ts';
 import type { LeasedAddress } from '../../ipam/allocate.ts';
 import { describeAttachment } from '../../ipam/attachment.ts';
 import type { NetworkEntry } from '../../ipam/store/lease-index.ts';
+import { Patience, pause } from '../../ipam/store/patience.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { planEgress } from '../../netns/firewall/egress.ts';
 import {
@@ -21,7 +22,7 @@ import { forgetPlan } from '../../netns/firewall/restore.ts';
 import { candidateNames, type PairNames } from '../../netns/link/naming.ts';
 import { ipQuery } from '../../netns/process/ip.ts';
 import { type Call, type Host, openStore } from '../cni/call.ts';
-import { bury, pause } from './bury.ts';
+import { bury } from './bury.ts';
 import { holderOf, livingFootprints } from './notes.ts';
 import { hostPortsOf } from './ports.ts';
 import { removeLeftOver } from './removal.ts';
@@ -93,7 +94,7 @@ export async function installFirewall(footprint: Footprint, call: Call): Promise
  */
 async function installWhenFree(operation: string, footprint: Footprint, call: Call): Promise<void> {
   const { attachment, locator, registry } = call;
-  const late = performance.now() + call.portPatience;
+  const patience = new Patience(call.portPatience);
   const others = () => livingFootprints(registry.dataDirs(locator.dataDir)).filter(isOther);
   const isOther = ({ hostEnd }: Footprint) =>
     !candidateNames(attachment).some((names) => names.hostEnd === hostEnd);
@@ -104,8 +105,8 @@ async function installWhenFree(operation: string, footprint: Footprint, call: Ca
       if (!(error instanceof PortInUse)) throw error;
       const holder = error.target ? holderOf(error.target, registry.dataDirs(locator.dataDir)) : undefined;
       if (holder && (await bury(storeOf(holder, call), holder.attachment, call))) continue;
-      if (performance.now() > late) throw await named(error, holder, call);
-      await pause(50 + Math.random() * 100);
+      if (patience.isOver) throw await named(error, holder, call);
+      await pause(75);
     }
   }
 }

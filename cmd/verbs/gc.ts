@@ -1,5 +1,6 @@
 import { codes, Failure, reason } from '../../conf/failure.ts';
 import { formatAddress } from '../../conf/family.ts';
+import { digestOf } from '../../ipam/attachment.ts';
 import { poolsOf } from '../../ipam/pool.ts';
 import { readBootID } from '../../ipam/store/boot.ts';
 import type { DiskStore } from '../../ipam/store/disk.ts';
@@ -34,18 +35,23 @@ export function validAttachments(input: Input): Attachment[] | undefined {
 }
 
 /** A lease without an interface, of an old host-local, is valid as long as one of its container's is. */
-function isValid(attachment: Attachment, valid: readonly Attachment[]): boolean {
-  return valid.some(
-    ({ containerID, ifname }) =>
-      containerID === attachment.containerID && (attachment.ifname === '' || ifname === attachment.ifname),
-  );
+function validity(valid: readonly Attachment[]): (attachment: Attachment) => boolean {
+  const digests = new Set(valid.map(digestOf));
+  const containers = new Set(valid.map(({ containerID }) => containerID));
+  return (attachment) =>
+    attachment.ifname === '' ? containers.has(attachment.containerID) : digests.has(digestOf(attachment));
 }
 
-/** Who is to go: all that are not valid; without a list, the provably dead alone. */
+/**
+ * Who is to go: all that are not valid; without a list, the provably dead alone. A list is older than what calls are at
+ * adding.
+ */
 function garbage(store: DiskStore, valid: readonly Attachment[] | undefined): Attachment[] {
   if (!valid) return store.dead();
-  const known = store.known().map(({ attachment }) => attachment);
-  return known.filter((attachment) => !isValid(attachment, valid));
+  const isValid = validity(valid);
+  return store
+    .known()
+    .flatMap(({ attachment, isBeingAdded }) => (isBeingAdded || isValid(attachment) ? [] : attachment));
 }
 
 /** Carries out all steps; those that fail keep none of the others from it. @returns what failed. */

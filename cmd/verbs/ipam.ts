@@ -5,7 +5,7 @@ import { describeAttachment } from '../../ipam/attachment.ts';
 import type { Input, Verb } from '../cni/call.ts';
 import type { Face } from '../cni/protocol.ts';
 import { decodeResult, encodeResult } from '../cni/result.ts';
-import { lease } from './addressing.ts';
+import { confirm, lease } from './addressing.ts';
 import { altered, checkLeases } from './check.ts';
 import { detach } from './del.ts';
 import { networkDns } from './dns.ts';
@@ -31,7 +31,9 @@ const add: IpamVerb = async (call) => {
   const progress = { hasBegun: false };
   try {
     const dns = networkDns(configuration) ?? {};
-    const { addresses, warnings } = await lease(call, progress);
+    const taken = await lease(call, progress);
+    const { addresses, warnings } = taken;
+    confirm(call, taken);
     for (const warning of warnings) call.warn(warning);
     const ips = addresses.map(({ address, prefix, gateway }) => ({
       address: `${formatAddress(address)}/${prefix}`,

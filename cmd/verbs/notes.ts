@@ -1,7 +1,6 @@
 import { formatAddress } from '../../conf/family.ts';
 import { readBootID } from '../../ipam/store/boot.ts';
-import { isAlive } from '../../ipam/store/claim.ts';
-import { entriesOfAllNetworks, type NetworkEntry } from '../../ipam/store/lease-index.ts';
+import { entriesOfAllNetworks, isBeingAdded, type NetworkEntry } from '../../ipam/store/lease-index.ts';
 import { type Footprint, parseFootprints } from '../../netns/firewall/footprint.ts';
 import { linkExists } from '../../netns/link/liveness.ts';
 
@@ -16,8 +15,8 @@ export function notedFootprints(dataDirs: readonly string[]): Footprint[] {
 
 /** Of those that have a host end, and of those that are being added and may have one soon. */
 export function livingFootprints(dataDirs: readonly string[]): Footprint[] {
-  return entriesOfAllNetworks(dataDirs, readBootID()).flatMap(({ records, owner, ended }) =>
-    parseFootprints(records).filter(({ hostEnd }) => linkExists(hostEnd) || (!ended && isAlive(owner))),
+  return entriesOfAllNetworks(dataDirs, readBootID()).flatMap((entry) =>
+    parseFootprints(entry.records).filter(({ hostEnd }) => linkExists(hostEnd) || isBeingAdded(entry)),
   );
 }
 

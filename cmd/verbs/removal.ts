@@ -111,8 +111,8 @@ export interface Removal {
   readonly hasLink: boolean;
   /** What it has in the table, beside what is noted. */
   readonly footprints: readonly Footprint[];
-  /** Has a delegate give its addresses back. */
-  readonly release: () => Promise<unknown>;
+  /** Has a delegate give its addresses back; undefined: nobody can, and they stay noted. */
+  readonly release: (() => Promise<unknown>) | undefined;
 }
 
 /**
@@ -131,6 +131,7 @@ export async function removeWhole(removal: Removal, host: Host): Promise<void> {
   };
   // The link first, for the kernel takes its time to let one go.
   await together(hasLink ? removePair(host.run, attachment) : Promise.resolve(), removeFootprints());
+  if (!removal.release) return store.forgetAllButOrigin(attachment);
   await removal.release();
   store.forget(attachment);
   host.registry.forget(store.dataDir, () => digestsOfAllNetworks([store.dataDir], readBootID()).length === 0);

@@ -1,7 +1,7 @@
 import type { Addressing, Configuration } from '../../conf/configuration.ts';
 import { codes, Failure } from '../../conf/failure.ts';
 import { families } from '../../conf/family.ts';
-import { capacity, describePool, type Pool, spanOf } from '../../ipam/pool.ts';
+import { capacity, describePool, handsOut, type Pool } from '../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../ipam/preference.ts';
 import type { DiskStore } from '../../ipam/store/disk.ts';
 import { forwardingSwitch, isForwarding, requireFamily } from '../../netns/host/host.ts';
@@ -57,12 +57,9 @@ function requireForwarding(pools: readonly Pool[]): void {
 
 /** Counts names alone, unless the pool looks full: a lease of a pod that is gone will be reclaimed. */
 function isExhausted(pool: Pool, store: DiskStore): boolean {
-  const isFrom = (address: string) => {
-    const value = pool.family.parse(address);
-    return value !== undefined && spanOf(pool, value) !== undefined;
-  };
-  const used = [...store.taken()].filter(isFrom);
-  return BigInt(used.length) >= capacity(pool) && !store.canReclaim();
+  const isOurs = (address: string) => handsOut(pool, address);
+  const used = [...store.taken()].filter(isOurs);
+  return BigInt(used.length) >= capacity(pool) && !store.canReclaim(isOurs);
 }
 
 /**

@@ -1,5 +1,6 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { errno } from '../../conf/failure.ts';
+import { readText } from '../../conf/text-file.ts';
 import { makeOwnFolder, namesIn, touchFile } from './files.ts';
 
 /**
@@ -9,12 +10,8 @@ import { makeOwnFolder, namesIn, touchFile } from './files.ts';
  * @returns undefined when there is no such process.
  */
 function startTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }
 
 let calls = 0;
@@ -94,11 +91,6 @@ function removeDead(folder: string, names: readonly string[]): number {
 function hasRival(folder: string, key: string, own: string): boolean {
   const others = namesIn(folder).filter((name) => name !== own && name.startsWith(`${key}.`));
   return others.length > removeDead(folder, others);
-}
-
-/** Whether anybody announced himself under the key: somebody at work, or killed at it. */
-export function isClaimed(folder: string, key: string): boolean {
-  return namesIn(folder).some((name) => name.startsWith(`${key}.`));
 }
 
 /** Removes the claims of processes that are no more. */

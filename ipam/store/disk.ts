@@ -10,10 +10,18 @@ import {
   makeOwnFolder,
   namesIn,
   replaceBy,
-  sleep,
 } from './files.ts';
-import { ending, formatLease, type IndexEntry, isHeldBy, parseLease } from './lease-file.ts';
-import { LeaseIndex, stateFolder } from './lease-index.ts';
+import {
+  added,
+  ending,
+  formatLease,
+  type IndexEntry,
+  isHeldBy,
+  type Origin,
+  parseLease,
+} from './lease-file.ts';
+import { isBeingAdded, LeaseIndex, stateFolder } from './lease-index.ts';
+import { Patience, pause } from './patience.ts';
 import type { Attachment, LeaseStore, StoredLease } from './store.ts';
 
 /** Where a network's leases are, and when: they end with the boot, as interfaces do. */
@@ -24,6 +32,9 @@ export interface StorePlace {
   readonly bootID: string;
 }
 
+/** Chooses addresses. */
+export type IsWanted = (address: string) => boolean;
+
 /** Judges a lease by what is left of its attachment: true when nothing is. */
 export type IsDead = (attachment: Attachment, netns: string, identity: string | undefined) => boolean;
 
@@ -31,6 +42,8 @@ export type IsDead = (attachment: Attachment, netns: string, identity: string | 
 export interface KnownAttachment {
   readonly attachment: Attachment;
   readonly netns: string | undefined;
+  /** Whether a call is at adding it. */
+  readonly isBeingAdded: boolean;
 }
 
 /** How long a call waits for another that has the same attachment, in milliseconds: a removal takes some hundred. */
@@ -67,32 +80,39 @@ export class DiskStore implements LeaseStore {
   }
 
   /**
-   * Begins a lease: from here on `release` knows what the attachment has.
+   * Begins a lease: from here on `forget` knows what the attachment has.
    *
+   * @param removeAbandoned removes what an ADD left that was killed before it had an address.
    * @throws {Failure} code 101 when the attachment has a lease, code 11 when another call is adding it, code 5 when the
    *   store cannot be written.
    */
-  begin(attachment: Attachment, netns: string, identity?: string): void {
-    this.#guarded('write', () => {
-      this.#prepare();
-      this.#alone('add', attachment, () => {
-        const held = this.held(attachment);
-        if (held.length > 0) throw alreadyLeased(attachment, held);
-        if (this.#index.isBeingAdded(attachment)) throw busy('add', attachment);
-        this.#index.begin(attachment, netns, identity);
-      });
+  async begin(
+    attachment: Attachment,
+    origin: Origin,
+    removeAbandoned: () => Promise<unknown> = async () => undefined,
+  ): Promise<void> {
+    this.#guarded('write', () => this.#prepare());
+    await this.alone('add', attachment, async () => {
+      const held = this.held(attachment);
+      if (held.length > 0) throw alreadyLeased(attachment, held);
+      const entry = this.#index.entryOf(attachment);
+      if (entry && isBeingAdded(entry)) throw busy('add', attachment);
+      if (entry) await removeAbandoned();
+      this.#guarded('write', () => this.#index.begin(attachment, origin));
     });
   }
 
   /**
-   * Whether all that was begun is the attachment's yet: the last step of an ADD.
+   * Notes that the attachment is whole, if all that was begun is its yet: the last step of an ADD.
    *
-   * @throws {Failure} code 11 when a DEL has begun meanwhile, or has ended.
+   * @throws {Failure} code 11 when a DEL has begun meanwhile, or has ended; code 5 when the store cannot be written.
    */
   confirm(attachment: Attachment, addresses: readonly string[]): void {
-    const entry = this.#index.entryOf(attachment);
-    const isWhole = addresses.every((address) => this.holds(attachment, address));
-    if (!entry || entry.ended || !isWhole) throw overtaken(attachment);
+    this.#adding(attachment, () => {
+      const isWhole = addresses.every((address) => this.holds(attachment, address));
+      if (!isWhole || this.#index.entryOf(attachment)?.ended) throw overtaken(attachment);
+      this.#index.append(attachment, added);
+    });
   }
 
   /**
@@ -140,12 +160,6 @@ export class DiskStore implements LeaseStore {
     return this.#index.entryOf(attachment)?.records ?? [];
   }
 
-  /** Whether an ADD that is no more began the attachment, and nothing is leased to it: it was killed. */
-  isAbandoned(attachment: Attachment): boolean {
-    const entry = this.#index.entryOf(attachment);
-    return entry !== undefined && !this.#index.isBeingAdded(attachment) && this.held(attachment).length === 0;
-  }
-
   /** Whose the entry of an attachment is: of this call, of another, or there is none. */
   ownerOf(attachment: Attachment): 'own' | 'other' | 'none' {
     const entry = this.#index.entryOf(attachment);
@@ -190,12 +204,12 @@ export class DiskStore implements LeaseStore {
   ): Promise<T | undefined> {
     if (!this.#index.isThere) return action();
     const claim = () => this.#guarded(verb, () => this.#index.claim(attachment));
-    const late = performance.now() + patience;
+    const others = new Patience(patience);
     let giveBack = claim();
     while (!giveBack) {
       if (!isPatient) return undefined;
-      if (performance.now() > late) throw busy(verb, attachment);
-      await new Promise((resolve) => setTimeout(resolve, 2 + Math.random() * 20));
+      if (others.isOver) throw busy(verb, attachment);
+      await pause(8);
       giveBack = claim();
     }
     try {
@@ -205,30 +219,18 @@ export class DiskStore implements LeaseStore {
     }
   }
 
-  /** Removes all that the store has of an attachment. For who is alone with it. */
+  /** Removes all that the store has of an attachment. For who is alone with it. Where nothing was leased, nothing is made. */
   forget(attachment: Attachment): void {
     this.#guarded('release', () => {
-      this.#prepareToRemove();
+      if (exists(this.#leases)) this.#prepare();
       for (const path of this.#tracesOf(attachment)) rmSync(path, { force: true, recursive: true });
     });
   }
 
-  /**
-   * The same, alone.
-   *
-   * @throws {Failure} code 11 when another call is at it and does not come to an end.
-   */
-  release(attachment: Attachment): void {
-    this.#guarded('release', () => {
-      this.#prepareToRemove();
-      if (this.#tracesOf(attachment).length === 0 && !this.#index.isClaimed(attachment)) return;
-      this.#alone('release', attachment, () => this.forget(attachment));
-    });
-  }
-
-  /** Where nothing was ever leased, nothing is made. */
-  #prepareToRemove(): void {
-    if (exists(this.#leases)) this.#prepare();
+  /** Removes what is noted of an attachment, but not where it came from. For who is alone with it. */
+  forgetAllButOrigin(attachment: Attachment): void {
+    const origin = this.originOf(attachment);
+    if (origin) this.#guarded('release', () => this.#index.enter(attachment, origin, []));
   }
 
   lastGiven(position: number): string | undefined {
@@ -262,16 +264,22 @@ export class DiskStore implements LeaseStore {
 
   /** Everybody who has a lease or began one. */
   known(): KnownAttachment[] {
-    const leased = this.list().map(({ attachment }) => ({ attachment, netns: '' }));
-    const byDigest = new Map(
-      [...leased, ...this.#index.entries()].map((known) => [digestOf(known.attachment), known]),
-    );
-    return [...byDigest.values()].map(({ attachment, netns }) => ({ attachment, netns: netns || undefined }));
+    const leased = this.list().map(({ attachment }) => ({
+      attachment,
+      netns: undefined,
+      isBeingAdded: false,
+    }));
+    const entered = this.#index.entries().map((entry) => ({
+      attachment: entry.attachment,
+      netns: entry.netns || undefined,
+      isBeingAdded: isBeingAdded(entry),
+    }));
+    return [...new Map([...leased, ...entered].map((known) => [digestOf(known.attachment), known])).values()];
   }
 
-  /** Whether the attachment may have a link: what only lends addresses notes the namespace instead. */
-  wires(attachment: Attachment): boolean {
-    return this.#index.entryOf(attachment)?.identity === undefined;
+  /** Where an attachment came from, as far as the index knows. */
+  originOf(attachment: Attachment): Origin | undefined {
+    return this.#index.entryOf(attachment);
   }
 
   /** Whether an attachment is provably dead, and not forgotten yet. */
@@ -280,41 +288,57 @@ export class DiskStore implements LeaseStore {
     return entry !== undefined && this.#isDeadEntry(entry);
   }
 
-  /** Those whom nothing is left of. Only the index knows namespaces, so nobody else is provably dead. */
-  dead(): Attachment[] {
-    const entries = this.#index.entries().filter((entry) => this.#isDeadEntry(entry));
+  /**
+   * Those whom nothing is left of. Only the index knows namespaces, so nobody else is provably dead.
+   *
+   * @param isWanted tells of which addresses they must have one; undefined: whatever they have.
+   */
+  dead(isWanted?: IsWanted): Attachment[] {
+    const entries = this.#index.entries().filter((entry) => {
+      const { attachment, addresses } = entry;
+      const hasWanted = addresses.some(
+        (address) => isWanted?.(address) && this.#mayHold(attachment, address),
+      );
+      return (!isWanted || hasWanted) && this.#isDeadEntry(entry);
+    });
     return entries.map(({ attachment }) => attachment);
   }
 
-  #isDeadEntry({ attachment, netns, identity }: IndexEntry): boolean {
-    return netns !== '' && this.#isDead(attachment, netns, identity);
+  /** A call that adds an attachment has its namespace open: the path may be gone, and the attachment is not dead. */
+  #isDeadEntry(entry: IndexEntry): boolean {
+    const { attachment, netns, identity } = entry;
+    return netns !== '' && !isBeingAdded(entry) && this.#isDead(attachment, netns, identity);
   }
 
-  /** Whether there is something that an ADD would remove to make room: of the leases, it reads those alone that the index does not name. */
-  canReclaim(): boolean {
-    const entries = this.#index.entries();
-    if (entries.some((entry) => this.#isDeadEntry(entry))) return true;
-    const named = new Set(entries.flatMap(({ addresses }) => addresses));
-    return [...this.taken()].some((address) => !named.has(address) && this.holderOf(address) === undefined);
+  /**
+   * Whether there is something that an ADD would remove to have one of these addresses: of the leases, it reads those alone
+   * that the index does not name.
+   */
+  canReclaim(isWanted: IsWanted): boolean {
+    if (this.dead(isWanted).length > 0) return true;
+    const named = new Set(this.#index.entries().flatMap(({ addresses }) => addresses));
+    return this.#unreadable((address) => isWanted(address) && !named.has(address)).length > 0;
   }
 
-  /** Removes empty, torn and foreign files that have the name of an address. @returns how many. */
-  removeUnreadable(): number {
-    const unreadable = () => [...this.taken()].filter((address) => this.holderOf(address) === undefined);
-    const suspects = new Set(unreadable());
+  #unreadable(isWanted: IsWanted): string[] {
+    const isUnreadable = (address: string) => isWanted(address) && this.holderOf(address) === undefined;
+    return this.#guarded('read', () => [...this.taken()].filter(isUnreadable));
+  }
+
+  /** Removes empty, torn and foreign files that have the name of such an address. @returns how many. */
+  async removeUnreadable(isWanted: IsWanted = () => true): Promise<number> {
+    const suspects = new Set(this.#unreadable(isWanted));
     if (suspects.size === 0) return 0;
-    sleep(emptyForMilliseconds);
-    const found = unreadable().filter((address) => suspects.has(address));
+    await pause(emptyForMilliseconds);
+    const found = this.#unreadable((address) => suspects.has(address));
     return found.filter((address) => this.#removeUnreadableLease(address)).length;
   }
 
-  /** Removes what killed calls left and nobody will ask for: nothing may be under way beside it. */
-  tidy(): void {
-    this.#guarded('tidy', () => {
-      if (!exists(this.#leases)) return;
-      this.removeUnreadable();
-      this.#index.tidy();
-    });
+  /** Removes what killed calls left and nobody will ask for. What calls at work have stays. */
+  async tidy(): Promise<void> {
+    if (!exists(this.#leases)) return;
+    await this.removeUnreadable();
+    this.#guarded('tidy', () => this.#index.tidy());
   }
 
   /** Tries whether a lease could be written. @throws {Failure} code 5 when not. */
@@ -358,10 +382,11 @@ export class DiskStore implements LeaseStore {
   }
 
   #removeUnreadableLease(address: string): boolean {
-    return this.#index.claimed({ containerID: '', ifname: address }, () => {
+    const remove = () => {
       if (this.holderOf(address) === undefined)
         rmSync(this.#pathOf(address), { force: true, recursive: true });
-    });
+    };
+    return this.#guarded('tidy', () => this.#index.claimed({ containerID: '', ifname: address }, remove));
   }
 
   /** Makes the folders. The first call ever adopts host-local's leases, that of a boot ends those of earlier ones. */
@@ -383,7 +408,7 @@ export class DiskStore implements LeaseStore {
       found.set(digest, holding);
     }
     for (const { attachment, addresses } of found.values()) {
-      if (!this.#index.entryOf(attachment)) this.#index.enter(attachment, addresses);
+      if (!this.#index.entryOf(attachment)) this.#index.enter(attachment, { netns: '' }, addresses);
     }
   }
 
@@ -395,18 +420,10 @@ export class DiskStore implements LeaseStore {
     }
   }
 
-  /** @throws {Failure} code 11 when another call is at it and does not come to an end. */
-  #alone(verb: string, attachment: Attachment, action: () => void): void {
-    const late = performance.now() + patience;
-    while (!this.#index.claimed(attachment, action)) {
-      if (performance.now() > late) throw busy(verb, attachment);
-      sleep(1 + Math.random() * 10);
-    }
-  }
-
-  /** What an ADD writes goes with its entry, which a DEL that comes meanwhile takes away. */
+  /** What an ADD writes goes with its entry, which a DEL that comes meanwhile takes away, and a newer ADD replaces. */
   #adding<T>(attachment: Attachment, action: () => T): T {
     return this.#guarded('write', () => {
+      if (this.ownerOf(attachment) !== 'own') throw overtaken(attachment);
       try {
         return action();
       } catch (error) {

@@ -200,7 +200,3 @@ export function removeFolderIfEmpty(folder: string): void {
     if (errno(error) !== 'ENOTEMPTY' && errno(error) !== 'ENOENT') throw error;
   }
 }
-
-export function sleep(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-}

@@ -1,3 +1,4 @@
+import { isName } from '../../conf/name.ts';
 import type { Attachment } from './store.ts';
 
 /**
@@ -12,7 +13,7 @@ export function formatLease(attachment: Attachment): string {
 /** @returns undefined for an empty, torn or foreign file. Before host-local 0.8 the interface was not written. */
 export function parseLease(content: string): Attachment | undefined {
   const [containerID = '', ifname = ''] = content.trimEnd().split('\r\n');
-  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(containerID) ? { containerID, ifname } : undefined;
+  return isName(containerID) ? { containerID, ifname } : undefined;
 }
 
 /** Whether a lease is the attachment's; one without an interface belongs to the whole container. */
@@ -23,22 +24,33 @@ export function isHeldBy(holder: Attachment, attachment: Attachment): boolean {
   );
 }
 
-/** What the index knows of an attachment: a hint, held against the lease files. */
-export interface IndexEntry {
-  readonly attachment: Attachment;
+/** What is known of an attachment before it has anything. */
+export interface Origin {
   /** Path of its network namespace; empty when it is not known. */
   readonly netns: string;
+  /** Which namespace that is, where no link on the host tells whether it lives; undefined when nobody asked. */
+  readonly identity?: string | undefined;
+  /** The IPAM plugin that gave it addresses; undefined: they are of our pools. */
+  readonly delegate?: string | undefined;
+}
+
+/** What the index knows of an attachment: a hint, held against the lease files. */
+export interface IndexEntry extends Origin {
+  readonly attachment: Attachment;
   /** The call that adds it, or did (claim.ts); empty when it was there before us. */
   readonly owner: string;
+  /** Whether it was added whole: its ADD has nothing more to do. */
+  readonly added: boolean;
   /** Whether a DEL has begun: what adds it must not go on. */
   readonly ended: boolean;
   /** Addresses that it has, or was about to take when it was stopped. */
   readonly addresses: readonly string[];
   /** What else it has, or was about to have: lines of JSON that are not the store's to understand. */
   readonly records: readonly string[];
-  /** Which namespace it is, where no link on the host tells whether it lives; undefined when nobody asked. */
-  readonly identity: string | undefined;
 }
+
+/** Of an attachment whose ADD has done all it had to. */
+export const added = '+';
 
 /** Of an attachment whose DEL has begun. */
 export const ending = '!';
@@ -53,15 +65,12 @@ export const ending = '!';
  *     -fd00:10:244:1::7
  *     fd00:10:244:1::8
  *     {"hostEnd":"vethds70ce6f240",…}
+ *     +
  *     !
  */
-export function formatEntryHead(
-  attachment: Attachment,
-  netns: string,
-  owner: string,
-  identity?: string,
-): string {
-  return `${JSON.stringify({ ...attachment, netns, owner, identity })}\n`;
+export function formatEntryHead(attachment: Attachment, origin: Origin, owner: string): string {
+  const { netns, identity, delegate } = origin;
+  return `${JSON.stringify({ ...attachment, netns, owner, identity, delegate })}\n`;
 }
 
 /** @returns undefined when the head is torn: nothing was taken under such an entry. */
@@ -77,24 +86,25 @@ export function parseEntry(content: string): IndexEntry | undefined {
   }
   return {
     ...parsed,
+    added: lines.includes(added),
     ended: lines.includes(ending),
     addresses: [...addresses],
     records: lines.filter((line) => line.startsWith('{')),
   };
 }
 
-function parseHead(
-  head: string,
-): Pick<IndexEntry, 'attachment' | 'netns' | 'owner' | 'identity'> | undefined {
+function parseHead(head: string): (Origin & Pick<IndexEntry, 'attachment' | 'owner'>) | undefined {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   try {
-    const { containerID, ifname, netns, owner = '', identity } = JSON.parse(head) as Record<string, unknown>;
+    const { containerID, ifname, netns, owner, ...more } = JSON.parse(head) as Record<string, unknown>;
     if (typeof containerID !== 'string' || typeof ifname !== 'string' || typeof netns !== 'string')
       return undefined;
     return {
       attachment: { containerID, ifname },
       netns,
-      owner: String(owner),
-      identity: typeof identity === 'string' ? identity : undefined,
+      owner: text(owner) ?? '',
+      identity: text(more['identity']),
+      delegate: text(more['delegate']),
     };
   } catch {
     return undefined;

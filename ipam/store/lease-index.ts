@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { digestOf } from '../attachment.ts';
-import { claim, isAlive, isClaimed, newOwner, removeDeadClaims, withClaim } from './claim.ts';
+import { claim, isAlive, newOwner, removeDeadClaims, withClaim } from './claim.ts';
 import {
   appendToFile,
   contentOf,
@@ -14,7 +14,7 @@ import {
   replaceBy,
   writtenAt,
 } from './files.ts';
-import { formatEntryHead, type IndexEntry, parseEntry } from './lease-file.ts';
+import { formatEntryHead, type IndexEntry, type Origin, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
 
 const claimsFolder = 'claims';
@@ -28,6 +28,11 @@ export interface NetworkEntry extends IndexEntry {
   readonly network: string;
   /** Where the network has its leases. */
   readonly dataDir: string;
+}
+
+/** Whether a call that runs is at adding an attachment yet. One process may serve many calls: its end is not theirs. */
+export function isBeingAdded({ owner, added, ended }: IndexEntry): boolean {
+  return !added && !ended && isAlive(owner);
 }
 
 /** The entries of this boot of every network that has its leases in one of the folders, the oldest first. */
@@ -94,8 +99,8 @@ export class LeaseIndex {
   }
 
   /** Writes an entry that is ours, with no address. */
-  begin(attachment: Attachment, netns: string, identity: string | undefined): void {
-    this.#write(attachment, formatEntryHead(attachment, netns, this.owner, identity));
+  begin(attachment: Attachment, origin: Origin): void {
+    this.#write(attachment, formatEntryHead(attachment, origin, this.owner));
   }
 
   #write(attachment: Attachment, content: string): void {
@@ -103,12 +108,10 @@ export class LeaseIndex {
     replaceBy(this.scratchOf(attachment), this.pathOf(attachment));
   }
 
-  /** Enters what an attachment has had from others, all at once: several calls may do so at a time. */
-  enter(attachment: Attachment, addresses: readonly string[]): void {
-    this.#write(
-      attachment,
-      formatEntryHead(attachment, '', '') + addresses.map((address) => `${address}\n`).join(''),
-    );
+  /** Writes an entry, all at once, that no call is at adding. Several may do so at a time. */
+  enter(attachment: Attachment, origin: Origin, addresses: readonly string[]): void {
+    const lines = addresses.map((address) => `${address}\n`).join('');
+    this.#write(attachment, formatEntryHead(attachment, origin, '') + lines);
   }
 
   /** Adds a line to an entry that is there: one that a DEL has taken away meanwhile does not come back. */
@@ -118,12 +121,6 @@ export class LeaseIndex {
 
   has(attachment: Attachment): boolean {
     return exists(this.pathOf(attachment));
-  }
-
-  /** Whether another call is at adding the attachment. */
-  isBeingAdded(attachment: Attachment): boolean {
-    const { owner = '' } = this.entryOf(attachment) ?? {};
-    return owner !== this.owner && isAlive(owner);
   }
 
   /** Every entry of this boot, in no order. */
@@ -185,11 +182,6 @@ export class LeaseIndex {
   /** Runs `action` unless another call has claimed what is the attachment's. @returns whether it ran. */
   claimed(attachment: Attachment, action: () => void): boolean {
     return this.#claimed(digestOf(attachment), action);
-  }
-
-  /** Whether somebody has claimed what is the attachment's, or was killed at it. */
-  isClaimed(attachment: Attachment): boolean {
-    return isClaimed(this.#claims, digestOf(attachment));
   }
 
   #claimed(key: string, action: () => void): boolean {

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { codes, errno, Failure, reason } from '../../conf/failure.ts';
 import type { Address, Family } from '../../conf/family.ts';
+import { readText } from '../../conf/text-file.ts';
 
 /** The kernel's own when nothing on the host says otherwise: Ethernet's. */
 const defaultMtu = 1500;
@@ -14,21 +15,13 @@ const routeFromAdvertisement = 0x40000;
 
 const nowhere = '0'.repeat(32);
 
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
 function readNumber(path: string): number | undefined {
-  const text = read(path)?.trim();
+  const text = readText(path)?.trim();
   return text ? Number(text) : undefined;
 }
 
 function rows(path: string): string[][] {
-  const lines = (read(path) ?? '').split('\n');
+  const lines = (readText(path) ?? '').split('\n');
   return lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields.length > 1);
 }
 
@@ -96,7 +89,7 @@ function ipv6Switch(link: string): string {
 
 /** Whether the kernel runs IPv6 on links of this MTU, in bytes, unless it is switched off for them. */
 export function runsIPv6(mtu: number): boolean {
-  return mtu >= leastIPv6Mtu && read(ipv6Switch('all')) !== undefined;
+  return mtu >= leastIPv6Mtu && readText(ipv6Switch('all')) !== undefined;
 }
 
 /** Whether links that are made on the host begin without IPv6. */
@@ -108,7 +101,7 @@ export function isIPv6OffByDefault(): boolean {
 export function unsupported(family: Family): Failure | undefined {
   const switched = { IPv4: undefined, IPv6: ipv6Switch('all') }[family.name];
   if (!switched || readNumber(switched) === 0) return undefined;
-  const why = read(switched) === undefined ? 'the kernel has none (ipv6.disable=1)' : `${switched} is 1`;
+  const why = readText(switched) === undefined ? 'the kernel has none (ipv6.disable=1)' : `${switched} is 1`;
   return new Failure(
     codes.configuration,
     `${family.name} is asked for, and the host has it switched off: ${why}`,
@@ -135,7 +128,7 @@ export const writeSetting: WriteSetting = (path, value) => writeFileSync(path, v
 
 /** Writes a value under /proc/sys, unless it is there already. @throws {Failure} code 102. */
 export function setSysctl(write: WriteSetting, path: string, value: string): void {
-  if (read(path)?.trim() === value) return;
+  if (readText(path)?.trim() === value) return;
   try {
     write(path, value);
   } catch (error) {

@@ -1,14 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { families } from '../../conf/family.ts';
+import { readText } from '../../conf/text-file.ts';
 import { hostEndPrefix } from './naming.ts';
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
 
 /** The names of the host ends in our network namespace: every interface has its settings there. */
 function hostEnds(): string[] {
@@ -31,10 +24,7 @@ export function hostEndsBut(digests: readonly string[]): string[] {
  */
 export function routedBy(links: readonly string[]): ReadonlySet<string> {
   const wanted = new Set(links);
-  const rows = (path: string) =>
-    read(path)
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/));
+  const rows = (path: string) => (readText(path) ?? '').split('\n').map((line) => line.trim().split(/\s+/));
   const ipv4 = rows('/proc/net/route')
     .filter(([link = '', , , , , , , mask]) => wanted.has(link) && mask === 'FFFFFFFF')
     .map(([, destination = '']) => BigInt(`0x${destination.replace(/(..)(..)(..)(..)/, '$4$3$2$1')}`));

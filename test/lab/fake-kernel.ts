@@ -66,6 +66,13 @@ export class FakeKernel {
     return [this.host, ...this.pods.values()].flatMap((namespace) => [...namespace.keys()]);
   }
 
+  /** Ends a namespace, by a path that leads to it: its links go, and with them their other ends. */
+  end(path: string): void {
+    const key = readlinkSync(path);
+    for (const { peer } of this.pods.get(key)?.values() ?? []) peer[0].delete(peer[1]);
+    this.pods.delete(key);
+  }
+
   #isIp({ program, args }: Command): boolean {
     return program === 'ip' || (program === 'nsenter' && args[args.indexOf('--') + 1] === 'ip');
   }

@@ -6,7 +6,7 @@ import { Failure } from '../../conf/failure.ts';
 import { formatAddress } from '../../conf/family.ts';
 import { allocate } from '../../ipam/allocate.ts';
 import { preferenceFrom } from './pools.ts';
-import { openDisk } from './stores.ts';
+import { openDisk, release } from './stores.ts';
 
 const [dataDir = '', name = ''] = process.argv.slice(2);
 const store = openDisk(dataDir);
@@ -15,11 +15,11 @@ const preference = preferenceFrom({ podCIDRs: ['10.0.0.0/25', 'fd00::/64'] });
 for (let index = 0; ; index++) {
   const attachment = { containerID: `${name}-${index}`, ifname: 'eth0' };
   try {
-    store.begin(attachment, '');
+    await store.begin(attachment, { netns: '' });
     const { addresses } = allocate(preference, store, attachment);
     console.log(addresses.map(({ address }) => formatAddress(address)).join(' '));
   } catch (error) {
-    store.release(attachment);
+    await release(store, attachment);
     if (!(error instanceof Failure) || error.code !== 100) throw error;
     break;
   }

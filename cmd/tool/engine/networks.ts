@@ -5,7 +5,8 @@ import {
   parseLocator,
 } from '../../../conf/configuration.ts';
 import { Failure } from '../../../conf/failure.ts';
-import { capacity, type Pool, poolsOf, spanOf } from '../../../ipam/pool.ts';
+import { isName } from '../../../conf/name.ts';
+import { capacity, handsOut, type Pool, poolsOf } from '../../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../../ipam/preference.ts';
 import type { DiskStore } from '../../../ipam/store/disk.ts';
 import { namesIn } from '../../../ipam/store/files.ts';
@@ -67,7 +68,7 @@ function networksIn(file: NetworkFile | undefined): Network[] {
 
 /** Names in a store that are networks': our own index begins with a dot, as no network may. */
 function storedNames(dataDir: string): string[] {
-  return namesIn(dataDir).filter((name) => /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name));
+  return namesIn(dataDir).filter(isName);
 }
 
 function storedNetworks(dataDir: string): Network[] {
@@ -107,11 +108,7 @@ export interface PoolUse {
 export function usesOf(network: Network): PoolUse[] {
   const taken = [...network.store.taken()];
   return (network.preference?.pools ?? []).map((pool) => {
-    const isFrom = (address: string) => {
-      const value = pool.family.parse(address);
-      return value !== undefined && spanOf(pool, value) !== undefined;
-    };
-    const used = taken.filter(isFrom).length;
+    const used = taken.filter((address) => handsOut(pool, address)).length;
     return { pool, used, capacity: capacity(pool), part: used / Number(capacity(pool)) };
   });
 }

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { defaultDataDir, parseConfiguration } from '../../../conf/configuration.ts';
 import { codes, Failure } from '../../../conf/failure.ts';
+import { isName } from '../../../conf/name.ts';
 import { capabilities } from '../../../conf/runtime.ts';
 import { poolsOf } from '../../../ipam/pool.ts';
 import { preferenceOf } from '../../../ipam/preference.ts';
@@ -114,7 +115,7 @@ function textOf({ path, backups, stronger }: Written): string {
 
 function fileName(typed: Typed): string {
   const name = typed.text('file') ?? '';
-  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*\.conflist$/.test(name)) return name;
+  if (isName(name) && name.endsWith('.conflist')) return name;
   throw new Failure(codes.configuration, `--file must be a name that ends in .conflist, not "${name}"`, {
     details: 'the folder is what --conf-dir says',
   });

@@ -19,16 +19,16 @@ import { DiskStore } from '../../../ipam/store/disk.ts';
 import { entriesOfAllNetworks } from '../../../ipam/store/lease-index.ts';
 import type { Attachment } from '../../../ipam/store/store.ts';
 import { preferenceFrom } from '../../lab/pools.ts';
-import { anotherProcess, openDisk, temporaryFolder } from '../../lab/stores.ts';
+import { anotherProcess, openDisk, release, temporaryFolder } from '../../lab/stores.ts';
 import { filesUnder, leases, storeTraces } from '../../lab/traces.ts';
 
 const a = { containerID: 'a', ifname: 'eth0' };
 const b = { containerID: 'b', ifname: 'eth0' };
 
-test('a lease is host-local’s file', (t) => {
+test('a lease is host-local’s file', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir);
-  store.begin(a, '/run/netns/a');
+  await store.begin(a, { netns: '/run/netns/a' });
   t.true(store.reserve(a, '10.0.0.2'));
   store.remember(a, 0, '10.0.0.2');
   t.is(readFileSync(`${dataDir}/pods/10.0.0.2`, 'utf8'), 'a\r\neth0');
@@ -39,7 +39,7 @@ test('a lease is host-local’s file', (t) => {
 test('the store is root’s alone', async (t) => {
   const dataDir = join(temporaryFolder(t), 'data');
   const store = openDisk(dataDir);
-  store.begin(a, '');
+  await store.begin(a, { netns: '' });
   store.reserve(a, '10.0.0.2');
   store.remember(a, 0, '10.0.0.2');
   const mode = (path: string) => statSync(join(dataDir, path)).mode & 0o777;
@@ -49,10 +49,10 @@ test('the store is root’s alone', async (t) => {
   }
 });
 
-test('an address has one holder, and others are told who', (t) => {
+test('an address has one holder, and others are told who', async (t) => {
   const store = openDisk(temporaryFolder(t));
-  store.begin(a, '');
-  store.begin(b, '');
+  await store.begin(a, { netns: '' });
+  await store.begin(b, { netns: '' });
   t.true(store.reserve(a, 'fd00::2'));
   t.false(store.reserve(b, 'fd00::2'));
   t.is(store.holder('fd00::2'), 'eth0 of container a');
@@ -60,49 +60,43 @@ test('an address has one holder, and others are told who', (t) => {
   t.deepEqual([store.held(a), store.held(b)], [['fd00::2'], []]);
 });
 
-test('a second ADD of the same attachment is refused, until the first is released', (t) => {
+test('a second ADD of the same attachment is refused, until the first is released', async (t) => {
   const store = openDisk(temporaryFolder(t));
-  store.begin(a, '');
+  await store.begin(a, { netns: '' });
   store.reserve(a, '10.0.0.2');
   store.reserve(a, 'fd00::2');
-  const error = t.throws(() => store.begin(a, ''), { instanceOf: Failure });
+  const error = await t.throwsAsync(store.begin(a, { netns: '' }), { instanceOf: Failure });
   t.is(error.code, codes.inUse);
   t.is(error.message, 'eth0 of container a already has 10.0.0.2 and fd00::2');
-  store.release(a);
-  t.notThrows(() => store.begin(a, ''));
-});
-
-test('one that began and took nothing is no hindrance', (t) => {
-  const store = openDisk(temporaryFolder(t));
-  store.begin(a, '');
-  t.notThrows(() => store.begin(a, ''));
+  await release(store, a);
+  await t.notThrowsAsync(store.begin(a, { netns: '' }));
 });
 
 test('one that another living process adds is refused; what a dead one began is no hindrance', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir);
-  store.begin(a, '');
+  await store.begin(a, { netns: '' });
   const [entry = ''] = await storeTraces(dataDir);
   const addedBy = (owner: string) =>
     writeFileSync(join(dataDir, entry), `${JSON.stringify({ ...a, netns: '', owner })}\n`);
   addedBy(anotherProcess());
-  const error = t.throws(() => store.begin(a, ''), { instanceOf: Failure });
+  const error = await t.throwsAsync(store.begin(a, { netns: '' }), { instanceOf: Failure });
   t.is(error.code, codes.tryAgain);
   t.is(error.message, 'add eth0 of container a: another call is at it');
   addedBy(`${process.ppid}.1`);
-  t.notThrows(() => store.begin(a, ''));
+  await t.notThrowsAsync(store.begin(a, { netns: '' }));
 });
 
-test('an ADD is not confirmed when a DEL has begun, or has ended', (t) => {
+test('an ADD is not confirmed when a DEL has begun, or has ended', async (t) => {
   const store = openDisk(temporaryFolder(t));
   const overtaken = { instanceOf: Failure, message: 'add eth0 of container a: a DEL came meanwhile' };
-  store.begin(a, '');
+  await store.begin(a, { netns: '' });
   store.reserve(a, '10.0.0.2');
   store.confirm(a, ['10.0.0.2']);
   t.throws(() => store.confirm(a, ['10.0.0.2', 'fd00::2']), overtaken);
   store.end(a);
   t.is(t.throws(() => store.confirm(a, ['10.0.0.2']), overtaken)?.code, codes.tryAgain);
-  store.release(a);
+  await release(store, a);
   t.throws(() => store.confirm(a, []), overtaken);
 });
 
@@ -110,8 +104,8 @@ test('after a DEL an ADD that is under way takes nothing more', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir);
   const overtaken = { instanceOf: Failure, message: /a DEL came meanwhile/ };
-  store.begin(a, '');
-  store.release(a);
+  await store.begin(a, { netns: '' });
+  await release(store, a);
   t.throws(() => store.reserve(a, '10.0.0.2'), overtaken);
   t.throws(() => store.record(a, '{}'), overtaken);
   t.deepEqual(await storeTraces(dataDir), []);
@@ -132,43 +126,44 @@ test('release gives back what the attachment has, all of it and nothing else, ag
     [other, '10.0.0.3'],
     [b, '10.0.0.4'],
   ] as const) {
-    store.begin(attachment, '');
+    await store.begin(attachment, { netns: '' });
     store.reserve(attachment, address);
   }
   for (const _ of [1, 2, 3]) {
-    store.release(a);
+    await release(store, a);
     t.deepEqual(await leases(dataDir), ['10.0.0.3', '10.0.0.4']);
   }
-  store.release(other);
-  store.release(b);
+  await release(store, other);
+  await release(store, b);
   t.deepEqual(await storeTraces(dataDir), []);
 });
 
-test('release makes nothing where nothing is', (t) => {
+test('release makes nothing where nothing is', async (t) => {
   const dataDir = join(temporaryFolder(t), 'data');
-  openDisk(dataDir).release(a);
+  await release(openDisk(dataDir), a);
   t.false(existsSync(dataDir));
 });
 
 test('an address that went to somebody else meanwhile stays theirs', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir);
-  store.begin(a, '');
+  await store.begin(a, { netns: '' });
   store.reserve(a, '10.0.0.2');
   rmSync(`${dataDir}/pods/10.0.0.2`);
-  store.begin(b, '');
+  await store.begin(b, { netns: '' });
   store.reserve(b, '10.0.0.2');
-  store.release(a);
+  await release(store, a);
   t.true(store.holds(b, '10.0.0.2'));
 });
 
 test('without its index the store knows who has what', async (t) => {
   const dataDir = temporaryFolder(t);
-  openDisk(dataDir).begin(a, '');
-  openDisk(dataDir).reserve(a, '10.0.0.2');
+  const store = openDisk(dataDir);
+  await store.begin(a, { netns: '' });
+  store.reserve(a, '10.0.0.2');
   rmSync(`${dataDir}/.dualstack`, { recursive: true });
   t.true(openDisk(dataDir).holds(a, '10.0.0.2'));
-  openDisk(dataDir).release(a);
+  await release(openDisk(dataDir), a);
   t.deepEqual(await storeTraces(dataDir), []);
 });
 
@@ -176,11 +171,11 @@ test('an index entry that is torn is looked past', async (t) => {
   for (const content of ['', '{"containerID":"a"', '{"containerID":"a"}\n10.0.0.2\n', 'null\n', '[]\n']) {
     const dataDir = temporaryFolder(t);
     const store = openDisk(dataDir);
-    store.begin(a, '');
+    await store.begin(a, { netns: '' });
     store.reserve(a, '10.0.0.2');
     const [entry = ''] = readdirSync(`${dataDir}/.dualstack/pods/boot-1`);
     writeFileSync(`${dataDir}/.dualstack/pods/boot-1/${entry}`, content);
-    store.release(a);
+    await release(store, a);
     t.deepEqual(await storeTraces(dataDir), []);
   }
 });
@@ -188,12 +183,12 @@ test('an index entry that is torn is looked past', async (t) => {
 test('an index entry that names too much takes nothing from others', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir);
-  store.begin(b, '');
+  await store.begin(b, { netns: '' });
   store.reserve(b, '10.0.0.3');
-  store.begin(a, '');
+  await store.begin(a, { netns: '' });
   store.reserve(a, '10.0.0.2');
   store.reserve(a, '10.0.0.3');
-  store.release(a);
+  await release(store, a);
   t.deepEqual(await leases(dataDir), ['10.0.0.3']);
 });
 
@@ -209,12 +204,12 @@ test('host-local’s leases are adopted: they are not handed out, found by DEL, 
   for (const [name, content] of Object.entries(files)) writeFileSync(`${dataDir}/pods/${name}`, content);
   const store = openDisk(dataDir);
   const c = { containerID: 'c', ifname: 'eth0' };
-  store.begin(c, '');
+  await store.begin(c, { netns: '' });
   const lease = allocate(preferenceFrom({ podCIDRs: ['10.0.0.0/24'] }), store, c);
   t.is(lease.addresses[0]?.address.value, 0x0a000004n);
-  store.release(a);
+  await release(store, a);
   t.deepEqual(await leases(dataDir), ['10.0.0.3', '10.0.0.4', 'lock']);
-  openDisk(dataDir, 'boot-2').begin(a, '');
+  await openDisk(dataDir, 'boot-2').begin(a, { netns: '' });
   t.deepEqual(await leases(dataDir), ['lock']);
 });
 
@@ -223,7 +218,7 @@ test('a lease of an old host-local, without an interface, is the whole container
   mkdirSync(`${dataDir}/pods`);
   writeFileSync(`${dataDir}/pods/10.0.0.2`, 'a');
   t.true(openDisk(dataDir).holds(a, '10.0.0.2'));
-  openDisk(dataDir).release(a);
+  await release(openDisk(dataDir), a);
   t.deepEqual(await leases(dataDir), []);
 });
 
@@ -240,14 +235,14 @@ for (const [what, content] of junk) {
     mkdirSync(`${dataDir}/pods`);
     for (const address of ['10.0.0.2', 'fd00::2']) writeFileSync(`${dataDir}/pods/${address}`, content);
     const store = openDisk(dataDir);
-    store.begin(a, '');
+    await store.begin(a, { netns: '' });
     const roomy = preferenceFrom({ podCIDRs: ['10.0.0.0/29'] });
     t.is(allocate(roomy, store, a).addresses[0]?.address.value, 0x0a000003n);
-    store.release(a);
+    await release(store, a);
     const tight = preferenceFrom({ podCIDRs: ['10.0.0.0/30', 'fd00::/126'], exclude: ['fd00::3'] });
-    store.begin(b, '');
+    await store.begin(b, { netns: '' });
     t.throws(() => allocate(tight, store, b), { instanceOf: Failure });
-    t.is(store.removeUnreadable(), 2);
+    t.is(await store.removeUnreadable(), 2);
     t.is(allocate(tight, store, b).addresses.length, 2);
     t.true(store.holds(b, '10.0.0.2') && store.holds(b, 'fd00::2'));
   });
@@ -257,8 +252,8 @@ test('a folder with the name of an address goes, too', async (t) => {
   const dataDir = temporaryFolder(t);
   mkdirSync(`${dataDir}/pods/10.0.0.2/deep`, { recursive: true });
   const store = openDisk(dataDir);
-  store.begin(a, '');
-  t.is(store.removeUnreadable(), 1);
+  await store.begin(a, { netns: '' });
+  t.is(await store.removeUnreadable(), 1);
   t.is(allocate(preferenceFrom({ podCIDRs: ['10.0.0.0/30'] }), store, a).addresses.length, 1);
 });
 
@@ -269,27 +264,31 @@ test('leases end with the boot, also those of a process that was killed on the w
     [a, '10.0.0.2'],
     [b, '10.0.0.3'],
   ] as const) {
-    before.begin(attachment, `/run/netns/${attachment.containerID}`);
+    await before.begin(attachment, { netns: `/run/netns/${attachment.containerID}` });
     before.reserve(attachment, address);
   }
   const after = openDisk(dataDir, 'boot-2');
-  after.begin(a, '');
+  await after.begin(a, { netns: '' });
   t.deepEqual([...after.taken()], []);
   t.true(after.reserve(a, '10.0.0.2'));
   t.deepEqual(readdirSync(`${dataDir}/.dualstack/pods`).sort(), ['adopted', 'boot-2', 'claims']);
 });
 
-test('a late visit by the boot before last ends nothing of this one', (t) => {
+test('a late visit by the boot before last ends nothing of this one', async (t) => {
   const dataDir = temporaryFolder(t);
-  openDisk(dataDir, 'boot-1').begin(a, '');
-  openDisk(dataDir, 'boot-1').reserve(a, '10.0.0.2');
-  openDisk(dataDir, 'boot-2').begin(b, '');
-  openDisk(dataDir, 'boot-2').reserve(b, '10.0.0.2');
-  openDisk(dataDir, 'boot-3').begin(a, '');
+  for (const [boot, attachment] of [
+    ['boot-1', a],
+    ['boot-2', b],
+  ] as const) {
+    const store = openDisk(dataDir, boot);
+    await store.begin(attachment, { netns: '' });
+    store.reserve(attachment, '10.0.0.2');
+  }
+  await openDisk(dataDir, 'boot-3').begin(a, { netns: '' });
   t.deepEqual([...openDisk(dataDir, 'boot-3').taken()], []);
 });
 
-test('dead are those alone whose namespace is known, and judged to be gone', (t) => {
+test('dead are those alone whose namespace is known, and judged to be gone', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir, 'boot-1', (_, netns) => netns === '/run/netns/gone');
   const attachments: [Attachment, string, string][] = [
@@ -298,8 +297,10 @@ test('dead are those alone whose namespace is known, and judged to be gone', (t)
     [{ containerID: 'c', ifname: 'eth0' }, '', '10.0.0.4'],
   ];
   for (const [attachment, netns, address] of attachments) {
-    store.begin(attachment, netns);
+    await store.begin(attachment, { netns });
     store.reserve(attachment, address);
+    t.false(store.isDead(attachment), 'a call is at adding it');
+    store.confirm(attachment, [address]);
   }
   t.deepEqual(store.dead(), [a]);
   t.deepEqual(
@@ -308,28 +309,28 @@ test('dead are those alone whose namespace is known, and judged to be gone', (t)
   );
 });
 
-test('the entries of all networks of a folder are found, those of this boot', (t) => {
+test('the entries of all networks of a folder are found, those of this boot', async (t) => {
   const dataDir = temporaryFolder(t);
   for (const network of ['one', 'two']) {
     const place = { dataDir, network, bootID: 'boot-1' };
-    new DiskStore(place, () => false).begin({ containerID: network, ifname: 'eth0' }, '');
+    await new DiskStore(place, () => false).begin({ containerID: network, ifname: 'eth0' }, { netns: '' });
   }
   const found = entriesOfAllNetworks([dataDir], 'boot-1').map(({ attachment }) => attachment.containerID);
   t.deepEqual(found.sort(), ['one', 'two']);
   t.deepEqual(entriesOfAllNetworks([dataDir], 'boot-2'), []);
 });
 
-test('everybody who has a lease, or began one, is known', (t) => {
+test('everybody who has a lease, or began one, is known', async (t) => {
   const dataDir = temporaryFolder(t);
   mkdirSync(`${dataDir}/pods`);
   writeFileSync(`${dataDir}/pods/10.0.0.9`, 'old\r\neth0');
   const store = openDisk(dataDir);
-  store.begin(a, '/run/netns/a');
+  await store.begin(a, { netns: '/run/netns/a' });
   t.deepEqual(
     store.known().sort((x, y) => (x.attachment.containerID < y.attachment.containerID ? -1 : 1)),
     [
-      { attachment: a, netns: '/run/netns/a' },
-      { attachment: { containerID: 'old', ifname: 'eth0' }, netns: undefined },
+      { attachment: a, netns: '/run/netns/a', isBeingAdded: true },
+      { attachment: { containerID: 'old', ifname: 'eth0' }, netns: undefined, isBeingAdded: false },
     ],
   );
 });
@@ -341,8 +342,8 @@ for (const [what, begun] of [
   test(`what a killed ADD was about to write goes with its attachment: ${what}`, async (t) => {
     const dataDir = temporaryFolder(t);
     const store = openDisk(dataDir);
-    store.begin(b, '');
-    store.begin(a, '');
+    await store.begin(b, { netns: '' });
+    await store.begin(a, { netns: '' });
     const [ofA = '', ofB = ''] = [a, b].map(
       (attachment) => `${dataDir}/.dualstack/pods/boot-1/${digestOf(attachment)}`,
     );
@@ -359,9 +360,9 @@ for (const [what, begun] of [
 test('tidy removes torn entries, files that never got to their place, and the claims of the dead', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir);
-  store.begin(a, '');
+  await store.begin(a, { netns: '' });
   store.reserve(a, '10.0.0.2');
-  store.release(b);
+  await release(store, b);
   const state = `${dataDir}/.dualstack/pods`;
   mkdirSync(`${state}/claims`, { recursive: true });
   writeFileSync(`${state}/boot-1/torn`, '{');
@@ -369,7 +370,7 @@ test('tidy removes torn entries, files that never got to their place, and the cl
   writeFileSync(`${state}/boot-1/atwork.${anotherProcess()}.1`, 'at work\r\neth0');
   writeFileSync(`${state}/claims/x.1.not-when-it-started`, '');
   writeFileSync(`${dataDir}/pods/10.0.0.3`, '');
-  store.tidy();
+  await store.tidy();
   const traces = await storeTraces(dataDir);
   t.is(traces.length, 3);
   t.true(traces.includes('pods/10.0.0.2'));
@@ -403,30 +404,30 @@ function withoutAtFirst(path: string, action: () => void): void {
   }
 }
 
-test('tidy leaves an entry that a DEL removes and an ADD writes while it looks', (t) => {
+test('tidy leaves an entry that a DEL removes and an ADD writes while it looks', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir);
-  store.begin(a, '/run/netns/a');
+  await store.begin(a, { netns: '/run/netns/a' });
   const [entry = ''] = readdirSync(`${dataDir}/.dualstack/pods/boot-1`);
   withoutAtFirst(`${dataDir}/.dualstack/pods/boot-1/${entry}`, () => store.tidy());
-  t.deepEqual(store.known(), [{ attachment: a, netns: '/run/netns/a' }]);
+  t.deepEqual(store.known(), [{ attachment: a, netns: '/run/netns/a', isBeingAdded: true }]);
 });
 
 for (const [what, name] of [
   ['a torn entry', 'torn'],
   ['the file of a call that was killed', 'torn.1.not-when-it-started.1'],
 ] as const) {
-  test(`tidy leaves ${what} whose attachment another call has`, (t) => {
+  test(`tidy leaves ${what} whose attachment another call has`, async (t) => {
     const dataDir = temporaryFolder(t);
     const store = openDisk(dataDir);
-    store.begin(a, '');
+    await store.begin(a, { netns: '' });
     const state = `${dataDir}/.dualstack/pods`;
     writeFileSync(`${state}/boot-1/${name}`, '{');
     writeFileSync(`${state}/claims/torn.${anotherProcess()}.1`, '');
-    store.tidy();
+    await store.tidy();
     t.true(existsSync(`${state}/boot-1/${name}`));
     rmSync(`${state}/claims/torn.${anotherProcess()}.1`);
-    store.tidy();
+    await store.tidy();
     t.false(existsSync(`${state}/boot-1/${name}`));
   });
 }
@@ -434,7 +435,7 @@ for (const [what, name] of [
 test('an attachment is one call’s at a time, and a call knows whose it is', async (t) => {
   const dataDir = temporaryFolder(t);
   const [one, other] = [openDisk(dataDir), openDisk(dataDir)];
-  one.begin(a, '');
+  await one.begin(a, { netns: '' });
   t.deepEqual([one.ownerOf(a), other.ownerOf(a), one.ownerOf(b)], ['own', 'other', 'none']);
   const order: string[] = [];
   let proceed = () => {};
@@ -451,9 +452,9 @@ test('an attachment is one call’s at a time, and a call knows whose it is', as
   t.deepEqual(order, ['first', 'second']);
 });
 
-test('what is taken and not used after all is given back, and nobody else’s', (t) => {
+test('what is taken and not used after all is given back, and nobody else’s', async (t) => {
   const store = openDisk(temporaryFolder(t));
-  for (const attachment of [a, b]) store.begin(attachment, '');
+  for (const attachment of [a, b]) await store.begin(attachment, { netns: '' });
   store.reserve(a, '10.0.0.2');
   store.reserve(b, '10.0.0.3');
   store.giveBack(a, '10.0.0.2');
@@ -473,7 +474,7 @@ for (const removed of [
   test(`a DEL leaves nothing of the attachment when somebody removed ${removed}`, async (t) => {
     const dataDir = temporaryFolder(t);
     const store = openDisk(dataDir);
-    store.begin(a, '/run/netns/a');
+    await store.begin(a, { netns: '/run/netns/a' });
     store.reserve(a, '10.0.0.2');
     store.reserve(a, 'fd00::2');
     rmSync(`${dataDir}/${removed}`, { recursive: true });
@@ -483,22 +484,24 @@ for (const removed of [
   });
 }
 
-test('the end of a boot ends the leases of their holders alone', (t) => {
+test('the end of a boot ends the leases of their holders alone', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir, 'boot-1');
-  store.begin(a, '');
+  await store.begin(a, { netns: '' });
   store.reserve(a, '10.0.0.2');
   store.reserve(a, '10.0.0.3');
   // host-local, which knows no boots, gave the address to somebody else since.
   writeFileSync(`${dataDir}/pods/10.0.0.2`, 'x\r\neth0');
-  openDisk(dataDir, 'boot-2').begin(b, '');
+  await openDisk(dataDir, 'boot-2').begin(b, { netns: '' });
   t.deepEqual([...openDisk(dataDir, 'boot-2').taken()], ['10.0.0.2']);
 });
 
-test('a store that cannot be written is code 5, and names the folder and the way out', (t) => {
+test('a store that cannot be written is code 5, and names the folder and the way out', async (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(`${folder}/data`, 'a file');
-  const error = t.throws(() => openDisk(`${folder}/data`).begin(a, ''), { instanceOf: Failure });
+  const error = await t.throwsAsync(openDisk(`${folder}/data`).begin(a, { netns: '' }), {
+    instanceOf: Failure,
+  });
   t.is(error.code, codes.io);
   t.regex(error.message, /^write the lease store \S+\/data\/pods: E\w+/);
   t.regex(error.details, /writable by root/);

@@ -16,7 +16,7 @@ import { execa, execaSync } from 'execa';
 import { codes, Failure } from '../../../conf/failure.ts';
 import { digestOf } from '../../../ipam/attachment.ts';
 import { contentOf, makeFolder } from '../../../ipam/store/files.ts';
-import { openDisk, temporaryFolder } from '../../lab/stores.ts';
+import { openDisk, release, temporaryFolder } from '../../lab/stores.ts';
 
 const a = { containerID: 'a', ifname: 'eth0' };
 const entry = `.dualstack/pods/boot-1/${digestOf(a)}`;
@@ -45,11 +45,11 @@ const places = [
 ];
 
 /** Every way into the store. What it says is the other tests' matter: here it must end, and leave the outside alone. */
-function callEach(dataDir: string): void {
+async function callEach(dataDir: string): Promise<void> {
   const store = openDisk(dataDir);
   const steps = [
     () => store.probe(),
-    () => store.begin(a, '/run/netns/a'),
+    () => store.begin(a, { netns: '/run/netns/a' }),
     () => store.reserve(a, '10.0.0.2'),
     () => store.remember(a, 0, '10.0.0.2'),
     () => store.record(a, '{}'),
@@ -58,7 +58,7 @@ function callEach(dataDir: string): void {
     () => store.known(),
     () => store.takenAt('10.0.0.2'),
     () => store.end(a),
-    () => store.release(a),
+    () => release(store, a),
     () => store.giveBack(a, '10.0.0.2'),
     () => store.forget(a),
     () => store.dead(),
@@ -66,7 +66,7 @@ function callEach(dataDir: string): void {
   ];
   for (const step of steps) {
     try {
-      step();
+      await step();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }
@@ -75,13 +75,13 @@ function callEach(dataDir: string): void {
 
 for (const [what, put] of Object.entries(foreign)) {
   for (const place of places) {
-    test(`${what} in the store lets every call end, and reaches nothing outside: ${place}`, (t) => {
+    test(`${what} in the store lets every call end, and reaches nothing outside: ${place}`, async (t) => {
       const folder = temporaryFolder(t);
       const [dataDir, outside] = [`${folder}/data`, `${folder}/outside`];
       writeFileSync(outside, 'not ours');
       mkdirSync(dirname(`${dataDir}/${place}`), { recursive: true });
       put(`${dataDir}/${place}`, outside);
-      callEach(dataDir);
+      await callEach(dataDir);
       t.is(readFileSync(outside, 'utf8'), 'not ours');
       t.deepEqual(readdirSync(folder).sort(), ['data', 'outside']);
     });
@@ -95,42 +95,42 @@ for (const place of [
   '.dualstack/pods/boot-1',
   '.dualstack/pods/claims',
 ]) {
-  test(`a folder of the store that is a link is refused, and named: ${place}`, (t) => {
+  test(`a folder of the store that is a link is refused, and named: ${place}`, async (t) => {
     const folder = temporaryFolder(t);
     const [dataDir, outside] = [`${folder}/data`, `${folder}/outside`];
     mkdirSync(outside);
     mkdirSync(dirname(`${dataDir}/${place}`), { recursive: true });
     symlinkSync(outside, `${dataDir}/${place}`);
-    const error = t.throws(() => openDisk(dataDir).begin(a, ''), { instanceOf: Failure });
+    const error = await t.throwsAsync(openDisk(dataDir).begin(a, { netns: '' }), { instanceOf: Failure });
     t.is(error.code, codes.io);
     t.true(error.message.endsWith(`${dataDir}/${place} is a symbolic link`), error.message);
     t.deepEqual(readdirSync(outside), []);
   });
 
-  test(`others lose the right to write into a folder of the store: ${place}`, (t) => {
+  test(`others lose the right to write into a folder of the store: ${place}`, async (t) => {
     const dataDir = temporaryFolder(t);
-    openDisk(dataDir).begin(a, '');
+    await openDisk(dataDir).begin(a, { netns: '' });
     for (const path of [dataDir, `${dataDir}/${place}`]) {
       chmodSync(path, 0o777);
-      openDisk(dataDir).begin({ containerID: `after-${path.length}`, ifname: 'eth0' }, '');
+      await openDisk(dataDir).begin({ containerID: `after-${path.length}`, ifname: 'eth0' }, { netns: '' });
       t.is(statSync(path).mode & 0o777, 0o755, path);
     }
   });
 }
 
-test('a dataDir may be a link, and one that anybody may use stays so', (t) => {
+test('a dataDir may be a link, and one that anybody may use stays so', async (t) => {
   const folder = temporaryFolder(t);
   mkdirSync(`${folder}/elsewhere`);
   chmodSync(`${folder}/elsewhere`, 0o1777);
   symlinkSync('elsewhere', `${folder}/data`);
-  openDisk(`${folder}/data`).begin(a, '');
+  await openDisk(`${folder}/data`).begin(a, { netns: '' });
   t.true(existsSync(`${folder}/elsewhere/pods`));
   t.is(statSync(`${folder}/elsewhere`).mode & 0o7777, 0o1777);
 });
 
-test('a dataDir below a folder that takes none is an error at once', (t) => {
+test('a dataDir below a folder that takes none is an error at once', async (t) => {
   for (const dataDir of ['/proc/dualstack/data', '/proc/self/fdinfo/data', '/sys/data', '/dev/null/data']) {
-    const error = t.throws(() => openDisk(dataDir).begin(a, ''), { instanceOf: Failure });
+    const error = await t.throwsAsync(openDisk(dataDir).begin(a, { netns: '' }), { instanceOf: Failure });
     t.is(error.code, codes.io, dataDir);
   }
 });

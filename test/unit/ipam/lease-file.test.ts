@@ -30,10 +30,18 @@ test('every index entry reads back, without what others turned out to have', (t)
       (id, netns, own, lost) => {
         const attachment = { containerID: id, ifname: 'eth0' };
         const lines = [...own, ...lost.flatMap((address) => [address, `-${address}`])];
-        const content = formatEntryHead(attachment, netns, '7.8') + lines.map((line) => `${line}\n`).join('');
-        const empty = { records: [], identity: undefined, ended: false };
+        const content =
+          formatEntryHead(attachment, { netns }, '7.8') + lines.map((line) => `${line}\n`).join('');
+        const empty = {
+          records: [],
+          identity: undefined,
+          delegate: undefined,
+          added: false,
+          ended: false,
+        };
         t.deepEqual(parseEntry(content), { attachment, netns, owner: '7.8', addresses: own, ...empty });
-        t.true(parseEntry(`${content}!\n`)?.ended);
+        t.true(parseEntry(`${content}+\n`)?.added);
+        t.true(parseEntry(`${content}+\n!\n`)?.ended);
       },
     ),
   );

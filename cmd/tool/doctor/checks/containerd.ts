@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import { readText } from '../../../../conf/text-file.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
-import { readText } from './proc.ts';
 
 /** CRI's CNI section, by the version of containerd's configuration (containerd, docs/cri/config.md). */
 const headers: Readonly<Record<number, string>> = {

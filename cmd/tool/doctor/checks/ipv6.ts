@@ -1,7 +1,7 @@
 import { formatCidr, IPv6 } from '../../../../conf/family.ts';
+import { readText } from '../../../../conf/text-file.ts';
 import { unsupported } from '../../../../netns/host/host.ts';
 import { type Check, type Finding, ok, type Patient, setting, shellWord } from './check.ts';
-import { readText } from './proc.ts';
 
 const switchPath = '/proc/sys/net/ipv6/conf/all/disable_ipv6';
 

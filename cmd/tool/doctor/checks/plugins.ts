@@ -1,8 +1,8 @@
+import { readText } from '../../../../conf/text-file.ts';
 import { isExecutable } from '../../../cni/executables.ts';
 import { ownType } from '../../init/conflist.ts';
 import { programProblem } from '../../install/program.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
-import { readText } from './proc.ts';
 
 /** Where Debian's containernetworking-plugins puts its executables. */
 const debianFolder = '/usr/lib/cni';

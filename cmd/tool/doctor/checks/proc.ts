@@ -1,16 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
-
-/** The value of a file under /proc; undefined when there is none. */
-export function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
-}
+import { readdirSync } from 'node:fs';
+import { readText } from '../../../../conf/text-file.ts';
 
 export function readNumber(path: string): number | undefined {
-  const text = readText(path);
+  const text = readText(path)?.trim();
   return text ? Number(text) : undefined;
 }
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { reason } from '../../../../conf/failure.ts';
-import { describePool } from '../../../../ipam/pool.ts';
+import { describePool, handsOut } from '../../../../ipam/pool.ts';
 import { findNetworks, type Network, type PoolUse, usesOf } from '../../engine/networks.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
 import { reclaim } from './leases.ts';
@@ -75,7 +75,7 @@ function useFindings(network: Network, { pool, used, capacity, part }: PoolUse, 
   if (part < nearlyFull) return [];
   const isFull = BigInt(used) >= capacity;
   const found = `network ${network.name}: ${used} leased of ${describePool(pool)}`;
-  const canReclaim = network.store.dead().length > 0;
+  const canReclaim = network.store.canReclaim((address) => handsOut(pool, address));
   return [
     {
       level: isFull && !canReclaim ? 'broken' : 'warning',
