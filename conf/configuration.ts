@@ -12,7 +12,7 @@ export const defaultDataDir = '/run/dualstack';
 /** The name of a network: it becomes the name of a folder (CNI 1.1.0, "Network configuration format"). */
 const name = z.string({ error: () => 'must be a string' }).check(
   z.regex(namePattern, {
-    error: () => 'must begin with a letter or digit and go on with those, "_", "." or "-"',
+    error: () => 'must start with a letter or digit, and contain only letters, digits, "_", "." and "-"',
   }),
   z.maxLength(255, { error: () => 'must not be longer than 255 characters' }),
 );
@@ -96,7 +96,7 @@ function withShortForm<T extends ShortForm>(input: T): T {
   if (!rangeStart && !rangeEnd) return input;
   throw new Failure(
     codes.configuration,
-    'invalid network configuration: rangeStart and rangeEnd need the subnet that they are in, beside them',
+    'invalid network configuration: rangeStart and rangeEnd need a subnet',
   );
 }
 

@@ -69,8 +69,8 @@ function problemOf(hop: Hop, before: readonly Hop[], gateways: readonly Address[
   if (double || !gw) return double;
   const via = `has gateway ${formatAddress(gw)}`;
   if (gw.family !== dst.family) return `${via}, which is not ${dst.family.name}`;
-  if (!canBeGateway(gw)) return `${via}, which nobody can have`;
-  if (scope >= linkScope) return `${via}, and a scope that has none`;
+  if (!canBeGateway(gw)) return `${via}, which is not a usable address`;
+  if (scope >= linkScope) return `${via}, but its scope allows none`;
   const own = gateways.filter(({ family }) => family === gw.family);
   const onLink = before
     .filter((other) => !other.gw && (other.scope ?? 0) >= linkScope && tableOf(other) === mainTable)

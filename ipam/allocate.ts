@@ -81,13 +81,13 @@ class Taker {
     if (!spanOf(this.#pool, requested.value)) {
       throw new Failure(
         codes.configuration,
-        `${text} was asked for, and ${describePool(this.#pool)} does not hand it out`,
+        `${text} was requested, but ${describePool(this.#pool)} does not assign it`,
       );
     }
     const taken = this.#try(requested.value);
     if (taken) return taken;
     const holder = this.#store.holder(text) ?? 'somebody';
-    const failure = new Failure(codes.inUse, `${text} was asked for, and ${holder} has it`);
+    const failure = new Failure(codes.inUse, `${text} was requested, but ${holder} has it`);
     throw new WithoutRoom(failure, (address) => address === text);
   }
 
@@ -141,13 +141,13 @@ function rejectMisplaced(requested: readonly Address[], preference: Preference):
     if (!preference.pools.some((pool) => pool.family === address.family)) {
       throw new Failure(
         codes.configuration,
-        `${text} was asked for, and the pod gets no ${address.family.name} address`,
+        `${text} was requested, but the pod gets no ${address.family.name} address`,
       );
     }
     if (requested.slice(0, index).some((other) => other.family === address.family)) {
       throw new Failure(
         codes.configuration,
-        `${text} was asked for as a second ${address.family.name} address: a pod gets one`,
+        `${text} was requested as a second ${address.family.name} address: a pod gets one`,
       );
     }
   });

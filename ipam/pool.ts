@@ -71,9 +71,7 @@ function gatewayOf(subnet: Cidr, own: Address | undefined, input: PoolInput): Ad
   const named = [...(own ? [own] : []), ...(input.gateway ? [input.gateway] : []), ...input.gateways];
   const gateway = named.find(({ family }) => family === subnet.family) ?? firstHost(subnet);
   if (canBeGateway(gateway)) return gateway;
-  throw invalid(
-    `gateway ${formatAddress(gateway)} of ${formatCidr(subnet)} is an address that nobody can have`,
-  );
+  throw invalid(`gateway ${formatAddress(gateway)} of ${formatCidr(subnet)} is not a usable address`);
 }
 
 /** `gateway` and `gateways` are for all ranges of a family: a second one would go without a word. */
@@ -171,7 +169,7 @@ function rejectSets(sets: RangeSets): void {
     const before = sets.findIndex(([range]) => range?.subnet.family === family);
     if (family && before < index)
       throw invalid(
-        `ranges[${index}] is a second set of ${family.name}, and a pod gets one address of it: join it to ranges[${before}]`,
+        `ranges[${index}] is a second set of ${family.name}, but a pod gets one address of each family: merge it into ranges[${before}]`,
       );
   });
 }
@@ -180,7 +178,8 @@ function rejectSets(sets: RangeSets): void {
 const mostRanges = 1000;
 
 function rejectTooMany(list: readonly unknown[], what: string): void {
-  if (list.length > mostRanges) throw invalid(`there are ${list.length} ${what}, and room for ${mostRanges}`);
+  if (list.length > mostRanges)
+    throw invalid(`there are ${list.length} ${what}, and the limit is ${mostRanges}`);
 }
 
 /**

@@ -72,7 +72,7 @@ export async function delegate(
     return stdout.trim() === '' ? undefined : JSON.parse(stdout);
   } catch (error) {
     if (error instanceof CommandError) throw delegateFailure(type, verb, error);
-    throw new Failure(codes.decoding, `${verb} by IPAM plugin ${type}: its result is no JSON`, {
+    throw new Failure(codes.decoding, `${verb} by IPAM plugin ${type}: its result is not JSON`, {
       cause: error,
     });
   }

@@ -22,7 +22,7 @@ function containerID(environment: Environment): string {
   const id = environment['CNI_CONTAINERID'] ?? '';
   if (isName(id) && id.length <= 1024) return id;
   throw rejected(
-    `invalid CNI_CONTAINERID ${quote(id)}: it must begin with a letter or digit and go on with those, "_", "." or "-"`,
+    `invalid CNI_CONTAINERID ${quote(id)}: it must start with a letter or digit, and contain only letters, digits, "_", "." and "-"`,
   );
 }
 
@@ -36,7 +36,7 @@ function interfaceName(environment: Environment): string {
   const isValid = /^[^\s/:#%\\"'\p{Cc}]{1,15}$/u.test(name) && Buffer.byteLength(name) <= 15;
   if (isValid && name !== '.' && name !== '..') return name;
   throw rejected(
-    `invalid CNI_IFNAME ${quote(name)}: it must have 1 to 15 bytes, none of them white space or one of / : # % \\ " ', and not be "." or ".."`,
+    `invalid CNI_IFNAME ${quote(name)}: it must have 1 to 15 bytes, no white space, none of / : # % \\ " ', and must not be "." or ".."`,
   );
 }
 
@@ -80,6 +80,6 @@ export function argumentsOf(environment: Environment): ReadonlyMap<string, strin
 
 function splitPair(pair: string): [string, string] {
   const equals = pair.indexOf('=');
-  if (equals < 1) throw rejected(`invalid CNI_ARGS: ${quote(pair)} is no KEY=VALUE`);
+  if (equals < 1) throw rejected(`invalid CNI_ARGS: ${quote(pair)} is not KEY=VALUE`);
   return [pair.slice(0, equals), pair.slice(equals + 1)];
 }

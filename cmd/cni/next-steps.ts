@@ -20,7 +20,7 @@ const nextSteps: Readonly<Record<number, string>> = {
   [codes.exhausted]: '"dualstack leases" shows who has the addresses',
   [codes.inUse]: '"dualstack leases" shows who has which addresses',
   [codes.wiring]: look,
-  [codes.altered]: 'delete the pod, so that it is made anew; "dualstack doctor" looks for the cause',
+  [codes.altered]: 'delete the pod, so that it is created again; "dualstack doctor" looks for the cause',
   [codes.internal]: 'this is a fault of the plugin, or of the IPAM plugin that it names: please report it',
 };
 

@@ -53,7 +53,7 @@ function parseInput(text: string): Input {
   const input = decodeJson(text);
   rejectDeep(input);
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Input;
-  throw new Failure(codes.decoding, 'the network configuration on standard input is no JSON object');
+  throw new Failure(codes.decoding, 'the network configuration on standard input is not a JSON object');
 }
 
 /** Level by level: whoever nests objects by the thousand exhausts the stack of a function that calls itself. */
@@ -88,7 +88,7 @@ function decodeJson(text: string): unknown {
   } catch (error) {
     throw new Failure(
       codes.decoding,
-      `the network configuration on standard input is no JSON: ${reason(error)}`,
+      `the network configuration on standard input is not JSON: ${reason(error)}`,
       { cause: error },
     );
   }

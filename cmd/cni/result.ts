@@ -49,7 +49,7 @@ function toLegacy(result: Result): Record<string, unknown> {
   const sides = (['4', '6'] as const).flatMap((digit) => {
     const ips = result.ips.filter(({ address }) => versionDigit(address) === digit);
     if (ips.length > 1) {
-      const message = `CNI 0.2.0 and older have room for one IPv${digit} address, and there are ${ips.length}`;
+      const message = `CNI 0.2.0 and older have room for one IPv${digit} address, but there are ${ips.length}`;
       throw new Failure(codes.unsupportedField, message);
     }
     const routes = result.routes
@@ -160,7 +160,7 @@ export function decodeResult(input: unknown, whose = 'prevResult'): Result {
   const outcome = anyResult.safeParse(withoutUnset(input) ?? {});
   if (!outcome.success) {
     const where = outcome.error.issues.map((issue) => issue.path.join('.') || 'all of it');
-    throw new Failure(codes.decoding, `${whose} is no CNI result: wrong is ${enumerate(where, ', ')}`, {
+    throw new Failure(codes.decoding, `${whose} is not a CNI result: invalid: ${enumerate(where, ', ')}`, {
       details: advice,
     });
   }
@@ -176,12 +176,12 @@ export function decodeResult(input: unknown, whose = 'prevResult'): Result {
   if (wrong)
     throw new Failure(
       codes.decoding,
-      `${whose} has ${quote(wrong.address)}, which is no address with a prefix length`,
+      `${whose} has ${quote(wrong.address)}, which is not an address with a prefix length`,
       { details: advice },
     );
   const gateway = result.ips.map((ip) => ip.gateway ?? '').find((text) => text !== '' && !parseAddress(text));
   if (gateway)
-    throw new Failure(codes.decoding, `${whose} has gateway ${quote(gateway)}, which is no IP address`, {
+    throw new Failure(codes.decoding, `${whose} has gateway ${quote(gateway)}, which is not an IP address`, {
       details: advice,
     });
   return result;

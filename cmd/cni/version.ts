@@ -16,7 +16,7 @@ const unnamed = '0.1.0';
 
 function parts(version: string): [number, number, number] {
   const [, major, minor, patch] = /^(\d{1,5})\.(\d{1,5})\.(\d{1,5})$/.exec(version) ?? [];
-  if (major === undefined) throw new Failure(codes.decoding, `cniVersion ${quote(version)} is no version`);
+  if (major === undefined) throw new Failure(codes.decoding, `cniVersion ${quote(version)} is not a version`);
   return [Number(major), Number(minor), Number(patch)];
 }
 

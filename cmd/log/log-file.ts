@@ -64,7 +64,7 @@ export function appendLine(path: string, line: string, limit = defaultLimit): vo
   if (sizeOf(path) >= limit) rotate(path, limit);
   const descriptor = openSync(path, flags, fileMode);
   try {
-    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is no file`);
+    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is not a file`);
     const whole = Buffer.from(`${isTorn(descriptor) ? '\n' : ''}${line}\n`);
     writeSync(descriptor, whole);
   } finally {

@@ -104,7 +104,9 @@ export function routesOf(configuration: Configuration, obtained: Lease | Delegat
 /** A pod's second interface comes without the default routes that the first one brought. */
 function leftOut(planned: readonly Route[], { ifname, routes }: Wiring): string[] {
   const missing = planned.filter((route) => !routes.includes(route));
-  return missing.map(({ dst }) => `the pod has a route to ${formatCidr(dst)}: that of ${ifname} is left out`);
+  return missing.map(
+    ({ dst }) => `the pod has a route to ${formatCidr(dst)}: the route of ${ifname} is left out`,
+  );
 }
 
 /** What an ADD did by the time of an error. */

@@ -169,7 +169,7 @@ function rejectMissing(
   const missing = (configuration.ipFamilies ?? []).filter((name) => !has(name));
   if (addresses.length > 0 && missing.length === 0) return;
   const what = missing.length > 0 ? missing.join(' and ') : 'IP';
-  throw new Failure(codes.configuration, `IPAM plugin ${type} gave no ${what} address`);
+  throw new Failure(codes.configuration, `IPAM plugin ${type} returned no ${what} address`);
 }
 
 /** What a delegate gave, beside the addresses. */
@@ -187,7 +187,7 @@ function routesOfDelegate(type: string, { routes }: Result, gateways: readonly A
   } catch (error) {
     throw new Failure(
       codes.decoding,
-      `the result of IPAM plugin ${type} has wrong routes: ${reason(error)}`,
+      `the result of IPAM plugin ${type} has invalid routes: ${reason(error)}`,
       {
         details: `look at the configuration and the version of ${type}`,
         cause: error,
@@ -200,7 +200,7 @@ function routesOfDelegate(type: string, { routes }: Result, gateways: readonly A
 async function rejectWired({ run, attachment }: Call): Promise<void> {
   const what = describeAttachment(attachment);
   if ((await ownPairs(run, attachment, `look for ${what}`)).length === 0) return;
-  throw new Failure(codes.inUse, `${what} is there already`, {
+  throw new Failure(codes.inUse, `${what} already exists`, {
     details: 'a second ADD of the same attachment: DEL it first',
   });
 }

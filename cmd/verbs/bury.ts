@@ -9,8 +9,9 @@ import { removeWhole } from './removal.ts';
 const patience = 30_000;
 
 /**
- * Removes a dead attachment whole, unless another call is at it. Its DEL never came, or comes later and finds nothing. One
- * whose addresses a delegate gave keeps these: only DEL and GC of its network have the configuration to give them back.
+ * Removes a dead attachment whole, unless another call is working on it. Its DEL never came, or comes later and finds
+ * nothing. One whose addresses a delegate gave keeps these: only DEL and GC of its network have the configuration to give
+ * them back.
  *
  * @returns whether it was removed, by this call.
  */

@@ -39,7 +39,7 @@ async function loopbackAfter(run: Run, netns: string, lines: readonly string[]):
     )) as Partial<Loopback>[];
     const found = answers.find(({ addr_info }) => addr_info !== undefined);
     if (found) return found as Loopback;
-    throw new Failure(codes.wiring, 'look at lo: the namespace has none');
+    throw new Failure(codes.wiring, 'look at lo: the namespace does not have it');
   } finally {
     namespace.close();
   }
@@ -52,7 +52,7 @@ function isLoopback(address: string): boolean {
 /** The first address of each family. @throws {Failure} code 102 for an address that is no loopback one. */
 function resultOf({ addr_info }: Loopback, sandbox: string): Result {
   const foreign = addr_info.find(({ local }) => !isLoopback(local));
-  if (foreign) throw new Failure(codes.wiring, `lo has ${foreign.local}, which is no loopback address`);
+  if (foreign) throw new Failure(codes.wiring, `lo has ${foreign.local}, which is not a loopback address`);
   const first = ['inet', 'inet6'].flatMap((name) => addr_info.find(({ family }) => family === name) ?? []);
   return {
     interfaces: [{ name: 'lo', mac: '00:00:00:00:00:00', sandbox }],

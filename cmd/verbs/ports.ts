@@ -12,11 +12,11 @@ function invalid(message: string): Failure {
 function targets({ hostIP, hostPort }: PortMapping, addresses: readonly Address[]): readonly Address[] {
   if (!hostIP) return addresses;
   if (hostIP.family.name === 'IPv6' && hostIP.value === 1n)
-    throw invalid(`hostIP ::1 of host port ${hostPort} leads nowhere: IPv6 has no way from there to a pod`);
+    throw invalid(`hostIP ::1 of host port ${hostPort} cannot work: IPv6 has no route from there to a pod`);
   const ofFamily = addresses.filter(({ family }) => family === hostIP.family);
   if (ofFamily.length > 0) return ofFamily;
   throw invalid(
-    `hostIP ${formatAddress(hostIP)} of host port ${hostPort} is ${hostIP.family.name}, and the pod has no such address`,
+    `hostIP ${formatAddress(hostIP)} of host port ${hostPort} is ${hostIP.family.name}, but the pod has no such address`,
   );
 }
 
@@ -44,7 +44,7 @@ export function hostPortsOf(mappings: readonly PortMapping[], addresses: readonl
     const name = `${describePort(port)} (${port.target.family.name})`;
     const { targetPort = port.targetPort } = distinct.get(name) ?? {};
     if (targetPort !== port.targetPort)
-      throw invalid(`host port ${name} is asked for twice, to ${targetPort} and to ${port.targetPort}`);
+      throw invalid(`host port ${name} is mapped twice, to ${targetPort} and to ${port.targetPort}`);
     distinct.set(name, port);
   }
   return [...distinct.values()];

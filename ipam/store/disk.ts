@@ -194,7 +194,7 @@ export class DiskStore implements LeaseStore {
    * is in there, so that nothing of a later ADD is met.
    *
    * @returns undefined, and nothing has run, when another call has the attachment and `isPatient` is false.
-   * @throws {Failure} code 11 when another call is at it and does not come to an end.
+   * @throws {Failure} code 11 when another call is working on it and does not come to an end.
    */
   async alone<T>(
     verb: string,
@@ -452,13 +452,17 @@ function alreadyLeased(attachment: Attachment, held: readonly string[]): Failure
 }
 
 function busy(verb: string, attachment: Attachment): Failure {
-  return new Failure(codes.tryAgain, `${verb} ${describeAttachment(attachment)}: another call is at it`, {
-    details: 'try again when it has ended',
-  });
+  return new Failure(
+    codes.tryAgain,
+    `${verb} ${describeAttachment(attachment)}: another call is working on it`,
+    {
+      details: 'try again when it has ended',
+    },
+  );
 }
 
 function overtaken(attachment: Attachment): Failure {
-  return new Failure(codes.tryAgain, `add ${describeAttachment(attachment)}: a DEL came meanwhile`, {
+  return new Failure(codes.tryAgain, `add ${describeAttachment(attachment)}: a DEL came in the meantime`, {
     details: 'whoever wants it still is to add it again',
   });
 }

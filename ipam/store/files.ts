@@ -39,7 +39,7 @@ const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } 
 function withFile<T>(path: string, flags: number, action: (descriptor: number) => T): T {
   const descriptor = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, fileMode);
   try {
-    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is no regular file`);
+    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is not a regular file`);
     return action(descriptor);
   } finally {
     closeSync(descriptor);
@@ -144,7 +144,7 @@ export function makeOwnFolder(path: string, mayBeLink = false): void {
   const found = mayBeLink ? statSync(path) : lstatSync(path);
   if (!found.isDirectory()) {
     throw new Error(
-      found.isSymbolicLink() ? `ELOOP: ${path} is a symbolic link` : `ENOTDIR: ${path} is no folder`,
+      found.isSymbolicLink() ? `ELOOP: ${path} is a symbolic link` : `ENOTDIR: ${path} is not a folder`,
     );
   }
   if (isOpenToOthers(found.mode)) chmodSync(path, found.mode & 0o7777 & ~writableByOthers);

@@ -104,7 +104,7 @@ export function unsupported(family: Family): Failure | undefined {
   const why = readText(switched) === undefined ? 'the kernel has none (ipv6.disable=1)' : `${switched} is 1`;
   return new Failure(
     codes.configuration,
-    `${family.name} is asked for, and the host has it switched off: ${why}`,
+    `${family.name} was requested, but the host has it disabled: ${why}`,
     { details: `switch it on, or leave ${family.name} out of podCIDRs and ipFamilies` },
   );
 }

@@ -111,7 +111,7 @@ export async function wireHost(
       if (!(await isForeign(effects.run, names, operation))) throw interfaceExists(wiring, operation, error);
     }
   }
-  throw new Failure(codes.wiring, `${operation}: other links have all names that it could have`);
+  throw new Failure(codes.wiring, `${operation}: other links have all the names that it could use`);
 }
 
 /**
@@ -144,7 +144,7 @@ function mayHaveActed(error: unknown): boolean {
 
 function interfaceExists(wiring: Wiring, operation: string, cause: RefusedLine): Failure {
   const which = `${wiring.ifname} in the pod or ${wiring.names.hostEnd} on the host`;
-  return new Failure(codes.wiring, `${operation}: the interface is there already: ${which}`, {
+  return new Failure(codes.wiring, `${operation}: the interface already exists: ${which}`, {
     details: `${cause.answer.text}: DEL the attachment first`,
     cause,
   });

@@ -75,7 +75,7 @@ export interface Namespace {
 export function openNamespace(path: string): Namespace {
   if (!isNamespace(path)) {
     throw new Failure(codes.environment, `CNI_NETNS: there is no network namespace at ${path}`, {
-      details: 'the container was probably stopped meanwhile',
+      details: 'the container was probably stopped in the meantime',
     });
   }
   try {
@@ -105,11 +105,7 @@ export function blamed({ path, descriptor }: Namespace, error: unknown): unknown
   if (!(error instanceof Failure) || !/Invalid argument/.test(error.message + error.details)) return error;
   const kind = kindOf(descriptor);
   if (!kind || kind === 'net') return error;
-  return new Failure(
-    codes.environment,
-    `CNI_NETNS: there is a namespace of kind ${kind}, not net, at ${path}`,
-    {
-      cause: error,
-    },
-  );
+  return new Failure(codes.environment, `CNI_NETNS: ${path} is a namespace of type ${kind}, not net`, {
+    cause: error,
+  });
 }

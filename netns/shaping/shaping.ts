@@ -72,7 +72,7 @@ export function shapingProblems(limit: Limit, link: string, mtu: number, qdiscs:
   if (!shaper) return [`the limit of ${limit.rate} bits per second is missing on ${link}`];
   const { rate = 0, burst = 0 } = shaper.options ?? {};
   if (rate !== wanted.rate)
-    return [`the limit on ${link} is ${rate * 8} bits per second, not ${limit.rate} as asked for`];
+    return [`the limit on ${link} is ${rate * 8} bits per second, not ${limit.rate} as requested`];
   if (isBurst(burst, wanted)) return [];
-  return [`the burst on ${link} is ${burst * 8} bits, not ${wanted.burst * 8} as asked for`];
+  return [`the burst on ${link} is ${burst * 8} bits, not ${wanted.burst * 8} as requested`];
 }

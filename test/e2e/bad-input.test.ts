@@ -27,13 +27,13 @@ interface Case {
 }
 
 const cases: Case[] = [
-  { what: 'no JSON', input: '{"cniVersion": ', code: 6, msg: /no JSON/ },
+  { what: 'no JSON', input: '{"cniVersion": ', code: 6, msg: /not JSON/ },
   { what: 'an empty input', input: '', code: 6, msg: /no network configuration/ },
-  { what: 'a list', input: '[]', code: 6, msg: /no JSON object/ },
-  { what: 'a version that is none', input: { cniVersion: 'new' }, code: 6, msg: /no version/ },
+  { what: 'a list', input: '[]', code: 6, msg: /not a JSON object/ },
+  { what: 'a version that is none', input: { cniVersion: 'new' }, code: 6, msg: /not a version/ },
   { what: 'a version to come', input: { cniVersion: '9.0.0' }, code: 1, msg: /^incompatible CNI versions$/ },
   { what: 'no name', input: { name: undefined }, code: 7, msg: /name must be/ },
-  { what: 'a name that is a path', input: { name: '../etc' }, code: 7, msg: /name must begin/ },
+  { what: 'a name that is a path', input: { name: '../etc' }, code: 7, msg: /name must start/ },
   {
     what: 'a CIDR that is none',
     input: { podCIDRs: ['10.244.1.0'] },
@@ -105,7 +105,7 @@ const cases: Case[] = [
     what: 'a namespace of another kind',
     invocation: () => ({ netns: '/proc/self/ns/mnt' }),
     code: 4,
-    msg: /^CNI_NETNS: there is a namespace of kind mnt, not net, at \/proc\/self\/ns\/mnt$/,
+    msg: /^CNI_NETNS: \/proc\/self\/ns\/mnt is a namespace of type mnt, not net$/,
   },
   {
     what: 'a namespace of another kind, mounted',
@@ -116,7 +116,7 @@ const cases: Case[] = [
     invocation: (lab) => ({ netns: join(lab.folder, 'uts') }),
     restore: (lab) => execa('umount', [join(lab.folder, 'uts')]),
     code: 4,
-    msg: /^CNI_NETNS: there is a namespace of kind uts, not net, at /,
+    msg: /^CNI_NETNS: \S+ is a namespace of type uts, not net/,
   },
   {
     what: 'the plugin’s own namespace',
@@ -152,7 +152,7 @@ const cases: Case[] = [
     what: 'an interface that is there already',
     prepare: (_, pod) => pod.run('ip', 'link', 'add', 'eth0', 'type', 'bridge'),
     code: 102,
-    msg: /interface is there already: eth0/,
+    msg: /interface already exists: eth0/,
   },
   {
     what: 'a missing ip command',

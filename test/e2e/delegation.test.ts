@@ -132,7 +132,7 @@ test.serial('a second ADD is refused before the delegate is asked, which would u
   for (const { path } of [pod, other]) {
     const error = failed(await call(node, 'ADD', config, { netns: path }));
     t.is(error.code, 101);
-    t.regex(error.msg, /eth0 of container container-1 is there already/);
+    t.regex(error.msg, /eth0 of container container-1 already exists/);
   }
   t.deepEqual(await hostLocalLeases(lab), before);
   for (const gateway of ['10.9.0.1', 'fd09::1']) await t.notThrowsAsync(ping(pod, gateway));

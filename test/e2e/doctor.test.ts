@@ -67,7 +67,7 @@ const faults: Fault[] = [
     what: 'a configuration that is no JSON',
     plant: (patient) => patient.write(`${folder}/10-dualstack.conflist`, '{"name": "pods",'),
     check: 'configuration',
-    found: /10-dualstack\.conflist is no network configuration: .*JSON/,
+    found: /10-dualstack\.conflist is not a network configuration: .*JSON/,
     status: 2,
   },
   {
@@ -183,7 +183,7 @@ const faults: Fault[] = [
     what: 'IPv6 that is switched off',
     plant: shell('sysctl -qw net.ipv6.conf.all.disable_ipv6=1'),
     check: 'IPv6',
-    found: /IPv6 is asked for, and the host has it switched off/,
+    found: /IPv6 was requested, but the host has it disabled/,
     status: 2,
   },
   {

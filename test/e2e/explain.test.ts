@@ -91,5 +91,5 @@ test.serial('explain says what it cannot know or read', async (t) => {
     /read the network configuration \/nonexistent: ENOENT/,
   );
   const broken = await writeConfiguration(lab, '40.conflist', '{"name": "x",');
-  t.regex((await tool(node, ['explain', broken])).stderr, /is no network configuration/);
+  t.regex((await tool(node, ['explain', broken])).stderr, /is not a network configuration/);
 });

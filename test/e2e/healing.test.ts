@@ -150,7 +150,7 @@ test.serial('a link of another that has the name of a host end costs a pod nothi
   await node.run('ip', 'link', 'add', third?.hostEnd ?? '', 'type', 'bridge');
   t.regex(
     failed(await call(node, 'ADD', config, { netns: pod.path })).msg,
-    /other links have all names that it could have/,
+    /other links have all the names that it could use/,
   );
   t.deepEqual(await node.links(), [...foreign, third?.hostEnd ?? '']);
   t.deepEqual(await storeTraces(dataDirOf(lab)), []);

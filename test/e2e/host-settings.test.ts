@@ -149,7 +149,7 @@ test.serial(
       const invocation = { netns: other.path, containerID: 'second' };
       const error = failed(await call(node, 'ADD', configuration(lab, more), invocation));
       t.is(error.code, 7);
-      t.regex(error.msg, /IPv6 is asked for, and the host has it switched off: .*disable_ipv6 is 1/);
+      t.regex(error.msg, /IPv6 was requested, but the host has it disabled: .*disable_ipv6 is 1/);
       t.is((await node.links()).length, 1);
     }
     t.is((await call(node, 'DEL', config)).status, 0);
@@ -168,7 +168,7 @@ test.serial(
     const config = configuration(lab, { ipam: { type: 'host-local', dataDir, ranges }, podCIDRs: undefined });
     const error = failed(await call(node, 'ADD', config, { netns: pod.path }));
     t.is(error.code, 7);
-    t.regex(error.msg, /IPv6 is asked for, and the host has it switched off/);
+    t.regex(error.msg, /IPv6 was requested, but the host has it disabled/);
     t.deepEqual(await node.links(), []);
     t.deepEqual(
       (await storeTraces(dataDir)).filter((file) => !file.endsWith('/lock')),
@@ -184,7 +184,7 @@ test.serial('disable_ipv6 and PreferDualStack: the pod gets IPv4 and the operato
   const config = configuration(lab, { ipFamilyPolicy: 'PreferDualStack' });
   const outcome = await call(node, 'ADD', config, { netns: pod.path });
   t.deepEqual(podIPs(succeeded(outcome)), ['10.244.1.2']);
-  t.regex(outcome.stderr, /IPv6 is asked for, and the host has it switched off/);
+  t.regex(outcome.stderr, /IPv6 was requested, but the host has it disabled/);
 });
 
 /** Where IPv6 is off for links to come, or for those of the pod. */
@@ -249,7 +249,7 @@ test.serial(
 
     const error = failed(await call(node, 'ADD', configuration(lab), { ...invocation, netns: pod.path }));
     t.is(error.code, 7);
-    t.regex(error.msg, /IPv6 is asked for, and .*: the kernel has none \(ipv6\.disable=1\)/);
+    t.regex(error.msg, /IPv6 was requested, but .*: the kernel has none \(ipv6\.disable=1\)/);
     t.deepEqual([await node.links(), await storeTraces(join(lab.folder, 'data'))], [[], []]);
   },
 );

@@ -123,12 +123,12 @@ for (const [what, config, message] of [
   [
     'a host address of a family that the pod lacks',
     { ...withPorts(...mapped(8080, '2001:db8::10')), ipFamilies: ['IPv4'] },
-    /hostIP 2001:db8::10 of host port 8080 is IPv6, and the pod has no such address/,
+    /hostIP 2001:db8::10 of host port 8080 is IPv6, but the pod has no such address/,
   ],
   [
     'a port that is asked for twice',
     withPorts(...mapped(8080), ...mapped(8080, '::').map((mapping) => ({ ...mapping, containerPort: 9 }))),
-    /host port \*:8080\/tcp \(IPv6\) is asked for twice, to \d+ and to 9$/,
+    /host port \*:8080\/tcp \(IPv6\) is mapped twice, to \d+ and to 9$/,
   ],
   ['a port that is none', withPorts(...mapped(65536)), /portMappings\[0\]\.hostPort must be a port/],
 ] as const) {

@@ -121,10 +121,10 @@ const refusals: [string, string[], string, RegExp][] = [
     'a network name with a path in it',
     ['--pod-cidr', cidrs, '--name', '../x'],
     '',
-    /name must begin with a letter/,
+    /name must start with a letter/,
   ],
-  ['a Node that is no JSON', ['-'], 'Error from server', /read the Node object: it is no JSON/],
-  ['a list of Nodes', ['-'], '{"kind":"List","items":[]}', /read the Node object: wrong is kind, spec/],
+  ['a Node that is no JSON', ['-'], 'Error from server', /read the Node object: it is not JSON/],
+  ['a list of Nodes', ['-'], '{"kind":"List","items":[]}', /read the Node object: invalid: kind, spec/],
   ['a Node without podCIDRs', ['-'], '{"kind":"Node","spec":{}}', /\.spec\.podCIDRs is empty/],
 ];
 

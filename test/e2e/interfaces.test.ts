@@ -27,8 +27,8 @@ test.serial(
     t.deepEqual(prevResult.routes, []);
     t.is(
       outcome.stderr,
-      'dualstack: the pod has a route to 0.0.0.0/0: that of net1 is left out\n' +
-        'dualstack: the pod has a route to ::/0: that of net1 is left out',
+      'dualstack: the pod has a route to 0.0.0.0/0: the route of net1 is left out\n' +
+        'dualstack: the pod has a route to ::/0: the route of net1 is left out',
     );
     for (const target of ['10.9.1.2', 'fd00:9:1::2', '10.244.1.2', 'fd00:10:244:1::2'])
       await node.run('ping', '-c', '1', '-W', '5', target);

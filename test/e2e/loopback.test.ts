@@ -127,7 +127,7 @@ test.serial('loopback says what it cannot do', async (t) => {
   t.is(failed(gone).code, 4);
   await pod.run('ip', 'address', 'add', '10.9.0.5/32', 'dev', 'lo');
   const foreign = failed(await call(node, 'ADD', config('1.0.0'), { executable, netns: pod.path }));
-  t.is(foreign.msg, 'lo has 10.9.0.5, which is no loopback address');
+  t.is(foreign.msg, 'lo has 10.9.0.5, which is not a loopback address');
   const env = { PATH: lab.folder };
   t.regex(
     failed(await call(node, 'STATUS', config('1.1.0'), { executable, env })).msg,

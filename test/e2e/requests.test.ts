@@ -43,15 +43,15 @@ const refusals: [string, Config, number, RegExp][] = [
     'in use',
     { runtimeConfig: { ips: ['10.244.1.2'] } },
     101,
-    /10\.244\.1\.2 was asked for, and eth0 of container first has it/,
+    /10\.244\.1\.2 was requested, but eth0 of container first has it/,
   ],
   [
     'outside the pool',
     { runtimeConfig: { ips: ['10.9.9.9'] } },
     7,
-    /10\.9\.9\.9 was asked for, and 10\.244\.1\.0\/24 .* does not hand it out/,
+    /10\.9\.9\.9 was requested, but 10\.244\.1\.0\/24 .* does not assign it/,
   ],
-  ['the gateway', { runtimeConfig: { ips: ['fd00:10:244:1::1'] } }, 7, /does not hand it out/],
+  ['the gateway', { runtimeConfig: { ips: ['fd00:10:244:1::1'] } }, 7, /does not assign it/],
   [
     'of an absent family',
     { ipFamilies: ['IPv4'], args: { cni: { ips: ['fd00:10:244:1::9'] } } },

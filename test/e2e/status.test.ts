@@ -77,7 +77,7 @@ const cases: Case[] = [
   {
     what: 'IPv6 is switched off',
     prepare: (_, node) => node.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1'),
-    msg: /IPv6 is asked for, and the host has it switched off/,
+    msg: /IPv6 was requested, but the host has it disabled/,
   },
 ];
 

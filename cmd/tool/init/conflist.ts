@@ -34,8 +34,8 @@ function isObject(value: unknown): value is Fields {
 }
 
 function unusable(path: string, why: string, cause?: unknown): Failure {
-  return new Failure(codes.configuration, `${path} is no network configuration: ${why}`, {
-    details: 'write it anew with "dualstack init", or take it out of the folder',
+  return new Failure(codes.configuration, `${path} is not a network configuration: ${why}`, {
+    details: 'write it again with "dualstack init", or move it out of the folder',
     cause,
   });
 }

@@ -32,7 +32,7 @@ function decode(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw unusable(`it is no JSON: ${reason(error)}`, error);
+    throw unusable(`it is not JSON: ${reason(error)}`, error);
   }
 }
 
@@ -41,7 +41,7 @@ export function parseNode(text: string): NodeFacts {
   const parsed = node.safeParse(decode(text));
   if (!parsed.success) {
     const where = parsed.error.issues.map(({ path }) => path.join('.') || 'all of it').join(', ');
-    throw unusable(`wrong is ${where}`);
+    throw unusable(`invalid: ${where}`);
   }
   const { spec, status } = parsed.data;
   const podCIDRs = spec.podCIDRs ?? (spec.podCIDR === undefined ? [] : [spec.podCIDR]);

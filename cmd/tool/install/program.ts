@@ -20,7 +20,8 @@ function beginning(path: string): Buffer {
 export function formatProblem(head: Buffer, architecture: string): string | undefined {
   if (head.length === 0) return 'is empty';
   if (head.toString('latin1', 0, 2) === '#!') return undefined;
-  if (head.toString('latin1', 0, 4) !== elfMagic || head.length < machineOffset + 2) return 'is no program';
+  if (head.toString('latin1', 0, 4) !== elfMagic || head.length < machineOffset + 2)
+    return 'is not a program';
   const machine = head.readUInt16LE(machineOffset);
   if (machines[machine] === architecture) return undefined;
   return `is for another architecture (${machines[machine] ?? `ELF machine ${machine}`}) than the host's ${architecture}`;
@@ -29,7 +30,7 @@ export function formatProblem(head: Buffer, architecture: string): string | unde
 /** Why the kernel would not start the program at a path; undefined when it would. */
 export function programProblem(path: string): string | undefined {
   try {
-    if (!statSync(path).isFile()) return 'is no file';
+    if (!statSync(path).isFile()) return 'is not a file';
     accessSync(path, constants.X_OK);
     return formatProblem(beginning(path), process.arch);
   } catch (error) {

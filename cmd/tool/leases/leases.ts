@@ -124,8 +124,7 @@ function textOf(screen: Screen, inventories: readonly Inventory[], now: Date): s
       .flatMap((inventory) => inventory.holdings.map((holding) => record(inventory, holding)))
       .join('\n');
   }
-  if (inventories.length === 0)
-    return 'There is no network: no configuration names one, and no store has one.';
+  if (inventories.length === 0) return 'There is no network, neither in a configuration nor in a store.';
   return inventories.map((inventory) => inventoryText(screen, inventory, now)).join('\n\n');
 }
 

@@ -103,7 +103,7 @@ const failures: [string, Reply, number, string, string][] = [
     'ADD by IPAM plugin host-local: host-local: no answer within 60 s',
     '',
   ],
-  ['no JSON', { stdout: 'ok' }, 6, 'ADD by IPAM plugin host-local: its result is no JSON', ''],
+  ['no JSON', { stdout: 'ok' }, 6, 'ADD by IPAM plugin host-local: its result is not JSON', ''],
 ];
 
 for (const [what, answer, code, message, details] of failures) {

@@ -49,7 +49,7 @@ test('no link is followed, and nothing but a file is written to', (t) => {
   using place = temporary();
   symlinkSync(join(place.folder, 'elsewhere'), place.path);
   t.throws(() => appendLine(place.path, 'line'), { code: 'ELOOP' });
-  t.throws(() => appendLine('/dev/null', 'line'), { message: '/dev/null is no file' });
+  t.throws(() => appendLine('/dev/null', 'line'), { message: '/dev/null is not a file' });
   t.deepEqual(readdirSync(place.folder), ['cni.log']);
 });
 

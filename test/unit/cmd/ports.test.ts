@@ -34,7 +34,7 @@ test('a pod with one family has its host ports in that one', (t) => {
   t.deepEqual(asked([mapping], addresses.slice(1)), both.slice(1));
   t.throws(() => asked([{ ...mapping, hostIP: '0.0.0.0' }], addresses.slice(1)), {
     message:
-      'invalid portMappings: hostIP 0.0.0.0 of host port 8080 is IPv4, and the pod has no such address',
+      'invalid portMappings: hostIP 0.0.0.0 of host port 8080 is IPv4, but the pod has no such address',
   });
 });
 
@@ -43,10 +43,10 @@ test('a mapping without a host port asks for none; one that is there twice is an
   t.is(asked([mapping, { ...mapping, protocol: 'udp' }, { ...mapping, hostIP: '192.0.2.10' }]).length, 5);
   for (const hostIP of [undefined, '0.0.0.0', '::'])
     t.throws(() => asked([mapping, { ...mapping, containerPort: 81, hostIP }]), {
-      message: /host port \*:8080\/tcp \(IPv[46]\) is asked for twice, to 80 and to 81/,
+      message: /host port \*:8080\/tcp \(IPv[46]\) is mapped twice, to 80 and to 81/,
     });
   t.throws(() => asked([{ ...mapping, hostIP: '::1' }]), {
-    message: /hostIP ::1 of host port 8080 leads nowhere/,
+    message: /hostIP ::1 of host port 8080 cannot work/,
   });
 });
 

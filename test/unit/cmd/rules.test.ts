@@ -10,10 +10,10 @@ const good = { cniVersion: '1.1.0', name: 'pods', type: 'dualstack', podCIDRs: [
 const acting = ['ADD', 'CHECK', 'DEL', 'GC', 'STATUS'];
 const aboutPods = ['ADD', 'CHECK', 'DEL'];
 
-const idRule = 'it must begin with a letter or digit and go on with those, "_", "." or "-"';
-const nameRule = 'name must begin with a letter or digit and go on with those, "_", "." or "-"';
+const idRule = 'it must start with a letter or digit, and contain only letters, digits, "_", "." and "-"';
+const nameRule = 'name must start with a letter or digit, and contain only letters, digits, "_", "." and "-"';
 const ifnameRule =
-  'it must have 1 to 15 bytes, none of them white space or one of / : # % \\ " \', and not be "." or ".."';
+  'it must have 1 to 15 bytes, no white space, none of / : # % \\ " \', and must not be "." or ".."';
 const supported = '["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]';
 
 interface Rule {
@@ -70,19 +70,19 @@ const inputs: Rule[] = [
     verbs: acting,
     input,
     code: 6,
-    msg: 'the network configuration on standard input is no JSON object',
+    msg: 'the network configuration on standard input is not a JSON object',
   })),
   {
     verbs: acting,
     input: '{"cniVersion": ',
     code: 6,
-    msg: 'the network configuration on standard input is no JSON: Unexpected end of JSON input',
+    msg: 'the network configuration on standard input is not JSON: Unexpected end of JSON input',
   },
   ...['new', '1', '1.1', '1.1.0-rc1', 'v1.1.0', '1.1.0\n', '-1.0.0'].map((cniVersion) => ({
     verbs: acting,
     input: { cniVersion },
     code: 6,
-    msg: `cniVersion ${JSON.stringify(cniVersion)} is no version`,
+    msg: `cniVersion ${JSON.stringify(cniVersion)} is not a version`,
   })),
   { verbs: acting, input: { cniVersion: 1.1 }, code: 6, msg: 'cniVersion must be a string' },
   ...['0.0.1', '0.3.2', '1.2.0', '99999.0.0'].map((cniVersion) => ({
@@ -166,19 +166,19 @@ const others: Rule[] = [
     environment: { CNI_NETNS: '/run/netns/nowhere' },
     code: 4,
     msg: 'CNI_NETNS: there is no network namespace at /run/netns/nowhere',
-    details: 'the container was probably stopped meanwhile',
+    details: 'the container was probably stopped in the meantime',
   },
   {
     verbs: ['ADD'],
     environment: { CNI_ARGS: 'IgnoreUnknown=1;nonsense' },
     code: 4,
-    msg: 'invalid CNI_ARGS: "nonsense" is no KEY=VALUE',
+    msg: 'invalid CNI_ARGS: "nonsense" is not KEY=VALUE',
   },
   {
     verbs: ['ADD'],
     environment: { CNI_ARGS: '=value' },
     code: 4,
-    msg: 'invalid CNI_ARGS: "=value" is no KEY=VALUE',
+    msg: 'invalid CNI_ARGS: "=value" is not KEY=VALUE',
   },
   {
     verbs: ['ADD'],

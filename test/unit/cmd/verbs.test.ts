@@ -171,7 +171,7 @@ test('an interface that is there already fails ADD, and stays', async (t) => {
   await node.call('ADD', {}, { CNI_CONTAINERID: 'other' });
   const { object } = await node.call('ADD');
   t.is(object?.['code'], 102);
-  t.regex(String(object?.['msg']), /the interface is there already: eth0 in the pod or vethds/);
+  t.regex(String(object?.['msg']), /the interface already exists: eth0 in the pod or vethds/);
   t.is(node.kernel.links.length, 2);
   await node.call('DEL', {}, { CNI_CONTAINERID: 'other' });
   await nothingIsLeft(t, node);

@@ -155,7 +155,7 @@ test('0.2.0 and older have no room for two addresses of a family', (t) => {
   for (const version of ['0.1.0', '0.2.0']) {
     const error = t.throws(() => encodeResult(doubled, version), { instanceOf: Failure });
     t.is(error.code, 2);
-    t.is(error.message, 'CNI 0.2.0 and older have room for one IPv4 address, and there are 2');
+    t.is(error.message, 'CNI 0.2.0 and older have room for one IPv4 address, but there are 2');
   }
   t.notThrows(() => encodeResult(doubled, '0.3.0'));
 });
@@ -179,18 +179,21 @@ test('what Go leaves null is absent', (t) => {
 });
 
 const noResults: [unknown, string][] = [
-  ['text', 'prevResult is no CNI result: wrong is all of it'],
-  [{ ips: { a: 1 } }, 'prevResult is no CNI result: wrong is ips'],
+  ['text', 'prevResult is not a CNI result: invalid: all of it'],
+  [{ ips: { a: 1 } }, 'prevResult is not a CNI result: invalid: ips'],
   [
     { ips: [{ address: 7 }], routes: [{}] },
-    'prevResult is no CNI result: wrong is ips.0.address, routes.0.dst',
+    'prevResult is not a CNI result: invalid: ips.0.address, routes.0.dst',
   ],
   [
     { interfaces: Array(12).fill({}) },
-    `prevResult is no CNI result: wrong is ${Array.from({ length: 10 }, (_, i) => `interfaces.${i}.name`).join(', ')}, and 2 more`,
+    `prevResult is not a CNI result: invalid: ${Array.from({ length: 10 }, (_, i) => `interfaces.${i}.name`).join(', ')}, and 2 more`,
   ],
-  [{ ips: [{ address: '10.0.0.7' }] }, 'prevResult has "10.0.0.7", which is no address with a prefix length'],
-  [{ ip6: { ip: 'x/64' } }, 'prevResult has "x/64", which is no address with a prefix length'],
+  [
+    { ips: [{ address: '10.0.0.7' }] },
+    'prevResult has "10.0.0.7", which is not an address with a prefix length',
+  ],
+  [{ ip6: { ip: 'x/64' } }, 'prevResult has "x/64", which is not an address with a prefix length'],
 ];
 
 for (const [input, message] of noResults) {

@@ -55,7 +55,7 @@ test('the keys of a delegate are its own', (t) => {
 });
 
 const cidr = 'a CIDR without host bits, like "10.244.1.0/24" or "fd00:10:244:1::/64"';
-const badName = 'name must begin with a letter or digit and go on with those, "_", "." or "-"';
+const badName = 'name must start with a letter or digit, and contain only letters, digits, "_", "." and "-"';
 const badPath = 'dataDir must be an absolute path without ".."';
 const unsigned = 'must be a whole number of 32 bits';
 const orNone = ': leave it out, or a number';
@@ -243,7 +243,7 @@ test('host-local’s short form is the first set of ranges', (t) => {
   ];
   t.deepEqual(read({ ...short, ranges: rest }), read({ ranges: [[short], ...rest] }));
   for (const key of ['rangeStart', 'rangeEnd'])
-    t.throws(() => read({ [key]: '10.0.0.9' }), { message: /rangeStart and rangeEnd need the subnet/ });
+    t.throws(() => read({ [key]: '10.0.0.9' }), { message: /rangeStart and rangeEnd need a subnet/ });
 });
 
 test('equal entries say what one says, however they are written', (t) => {
@@ -329,6 +329,6 @@ test('the ipam object of another plugin takes its name from the network', (t) =>
 test('what finds the leases again asks nothing of the rest', (t) => {
   const wrong = { podCIDRs: 'none', mistyped: true, ipFamilies: 7 };
   t.deepEqual(parseLocator({ name: 'pods', ...wrong }), { name: 'pods', dataDir: '/run/dualstack' });
-  t.throws(() => parseLocator({ name: 'a/b' }), { message: /name must begin/ });
+  t.throws(() => parseLocator({ name: 'a/b' }), { message: /name must start/ });
   t.throws(() => parseLocator({ name: 'pods', dataDir: 'here' }), { message: /dataDir must be/ });
 });

@@ -11,7 +11,7 @@ function read(more: object): void {
 
 const ipv4 = { dst: '10.0.0.0/8' };
 const ipv6 = { dst: 'fd00::/8' };
-const nobody = 'is an address that nobody can have';
+const nobody = 'is not a usable address';
 
 /** What no packet could go through, and what the message ends with. */
 const refused: [object, string][] = [
@@ -36,15 +36,15 @@ const refused: [object, string][] = [
   [{ routes: [{ ...ipv6, gw: '10.244.1.1' }] }, 'routes[0] has gateway 10.244.1.1, which is not IPv6'],
   ...['0.0.0.0', '127.0.0.1', '239.1.2.3', '255.255.255.255'].map((gw): [object, string] => [
     { routes: [{ ...ipv4, gw }] },
-    `routes[0] has gateway ${gw}, which nobody can have`,
+    `routes[0] has gateway ${gw}, which is not a usable address`,
   ]),
   ...['::', '::1', 'ff02::1'].map((gw): [object, string] => [
     { routes: [{ ...ipv6, gw }] },
-    `routes[0] has gateway ${gw}, which nobody can have`,
+    `routes[0] has gateway ${gw}, which is not a usable address`,
   ]),
   [
     { routes: [{ ...ipv4, gw: '10.244.1.1', scope: 253 }] },
-    'routes[0] has gateway 10.244.1.1, and a scope that has none',
+    'routes[0] has gateway 10.244.1.1, but its scope allows none',
   ],
   [{ routes: [{ ...ipv4, scope: 255 }] }, 'routes[0] has scope 255, which is nowhere'],
   ...[

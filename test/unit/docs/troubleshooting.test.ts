@@ -59,5 +59,5 @@ test('errors are found where they are known to be', (t) => {
   const labels = known.map(label);
   t.true(labels.includes('7 an MTU of … bytes is too small for IPv6, which needs …'));
   t.true(labels.includes('50 not ready: missing commands: …'));
-  t.true(labels.includes('2 CNI 0.2.0 and older have room for one IPv… address, and there are …'));
+  t.true(labels.includes('2 CNI 0.2.0 and older have room for one IPv… address, but there are …'));
 });

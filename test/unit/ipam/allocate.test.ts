@@ -152,12 +152,12 @@ test('the other family of what is asked for pairs with it', (t) => {
 });
 
 const refusals: [string[], number, string][] = [
-  [['10.0.0.9'], 101, '10.0.0.9 was asked for, and other has it'],
-  [['10.0.0.1'], 7, '10.0.0.1 was asked for, and 10.0.0.0/24 (253 addresses) does not hand it out'],
-  [['10.0.0.255'], 7, '10.0.0.255 was asked for, and 10.0.0.0/24 (253 addresses) does not hand it out'],
-  [['fd00::'], 7, `fd00:: was asked for, and fd00::/64 (${2n ** 64n - 2n} addresses) does not hand it out`],
-  [['192.0.2.1'], 7, '192.0.2.1 was asked for, and 10.0.0.0/24 (253 addresses) does not hand it out'],
-  [['10.0.0.8', '10.0.0.7'], 7, '10.0.0.7 was asked for as a second IPv4 address: a pod gets one'],
+  [['10.0.0.9'], 101, '10.0.0.9 was requested, but other has it'],
+  [['10.0.0.1'], 7, '10.0.0.1 was requested, but 10.0.0.0/24 (253 addresses) does not assign it'],
+  [['10.0.0.255'], 7, '10.0.0.255 was requested, but 10.0.0.0/24 (253 addresses) does not assign it'],
+  [['fd00::'], 7, `fd00:: was requested, but fd00::/64 (${2n ** 64n - 2n} addresses) does not assign it`],
+  [['192.0.2.1'], 7, '192.0.2.1 was requested, but 10.0.0.0/24 (253 addresses) does not assign it'],
+  [['10.0.0.8', '10.0.0.7'], 7, '10.0.0.7 was requested as a second IPv4 address: a pod gets one'],
 ];
 
 for (const [requested, code, message] of refusals) {
@@ -174,7 +174,7 @@ for (const [requested, code, message] of refusals) {
 test('asked for in a family that the pod does not get', (t) => {
   const written = { ...dual, ipFamilies: ['IPv4'] };
   t.throws(() => take(written, new MemoryStore(), 'a', ['fd00::9']), {
-    message: 'fd00::9 was asked for, and the pod gets no IPv6 address',
+    message: 'fd00::9 was requested, but the pod gets no IPv6 address',
   });
 });
 

@@ -82,14 +82,14 @@ test('one that another living process adds is refused; what a dead one began is 
   addedBy(anotherProcess());
   const error = await t.throwsAsync(store.begin(a, { netns: '' }), { instanceOf: Failure });
   t.is(error.code, codes.tryAgain);
-  t.is(error.message, 'add eth0 of container a: another call is at it');
+  t.is(error.message, 'add eth0 of container a: another call is working on it');
   addedBy(`${process.ppid}.1`);
   await t.notThrowsAsync(store.begin(a, { netns: '' }));
 });
 
 test('an ADD is not confirmed when a DEL has begun, or has ended', async (t) => {
   const store = openDisk(temporaryFolder(t));
-  const overtaken = { instanceOf: Failure, message: 'add eth0 of container a: a DEL came meanwhile' };
+  const overtaken = { instanceOf: Failure, message: 'add eth0 of container a: a DEL came in the meantime' };
   await store.begin(a, { netns: '' });
   store.reserve(a, '10.0.0.2');
   store.confirm(a, ['10.0.0.2']);
@@ -103,7 +103,7 @@ test('an ADD is not confirmed when a DEL has begun, or has ended', async (t) => 
 test('after a DEL an ADD that is under way takes nothing more', async (t) => {
   const dataDir = temporaryFolder(t);
   const store = openDisk(dataDir);
-  const overtaken = { instanceOf: Failure, message: /a DEL came meanwhile/ };
+  const overtaken = { instanceOf: Failure, message: /a DEL came in the meantime/ };
   await store.begin(a, { netns: '' });
   await release(store, a);
   t.throws(() => store.reserve(a, '10.0.0.2'), overtaken);

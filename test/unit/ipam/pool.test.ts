@@ -129,7 +129,7 @@ const refused: [string, Written, string][] = [
   [
     'two sets of a family',
     { ranges: [[{ subnet: '10.0.0.0/24' }], [{ subnet: 'fd00::/64' }], [{ subnet: '10.0.1.0/24' }]] },
-    'ranges[2] is a second set of IPv4, and a pod gets one address of it: join it to ranges[0]',
+    'ranges[2] is a second set of IPv4, but a pod gets one address of each family: merge it into ranges[0]',
   ],
   [
     'a set of both families',
@@ -189,11 +189,11 @@ const refused: [string, Written, string][] = [
 
 const many = Array.from({ length: 1001 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
 refused.push(
-  ['more than anybody has', { podCIDRs: many }, 'there are 1001 ranges, and room for 1000'],
+  ['more than anybody has', { podCIDRs: many }, 'there are 1001 ranges, and the limit is 1000'],
   [
     'more excluded than anybody has',
     { podCIDRs: ['10.0.0.0/8'], exclude: many },
-    'there are 1001 entries in exclude, and room for 1000',
+    'there are 1001 entries in exclude, and the limit is 1000',
   ],
 );
 

@@ -57,12 +57,12 @@ const judgements: [string, Qdisc[], string[]][] = [
   [
     'another rate',
     shaper(1_250_000, 125_000),
-    ['the limit on eth0 is 10000000 bits per second, not 20000000 as asked for'],
+    ['the limit on eth0 is 10000000 bits per second, not 20000000 as requested'],
   ],
   [
     'another burst',
     shaper(2_500_000, 126_000),
-    ['the burst on eth0 is 1008000 bits, not 1000000 as asked for'],
+    ['the burst on eth0 is 1008000 bits, not 1000000 as requested'],
   ],
 ];
 

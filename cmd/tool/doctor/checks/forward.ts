@@ -132,7 +132,7 @@ function findingFor(chain: Chain, dropped: readonly Direction[]): Finding {
     found: `${name} drops what is forwarded ${dropped.map(({ what }) => what).join(' and ')}`,
     remedy: dropped.map((direction) => insert(chain, direction)),
     advice:
-      'whoever made the chain may make it anew: have the rule set at boot, too; with Docker, in DOCKER-USER',
+      'the program that made the chain can replace it: also add the rule at boot; with Docker, in DOCKER-USER',
   };
 }
 
@@ -166,7 +166,7 @@ export const forward: Check = {
     const subnets = (patient.preference?.pools ?? []).flatMap((pool) => pool.subnets);
     if (subnets.length === 0) return [];
     if (!isOnPath('nft', pathOf(patient)))
-      return [{ level: 'note', found: 'not looked at: there is no nft command' }];
+      return [{ level: 'note', found: 'not checked: there is no nft command' }];
     const ruleset = await listRuleset(patient);
     if (typeof ruleset === 'string') return [{ level: 'note', found: `not looked at: ${ruleset}` }];
     const found = droppingChains(ruleset, subnets);

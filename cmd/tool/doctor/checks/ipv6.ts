@@ -27,7 +27,7 @@ export const ipv6: Check = {
   run: (patient) => {
     if (!patient.preference?.pools.some(({ family }) => family === IPv6)) return [];
     const failure = unsupported(IPv6);
-    if (!failure) return [ok('the host has it switched on')];
+    if (!failure) return [ok('IPv6 is enabled on the host')];
     const isSwitchable = readText(switchPath) !== undefined;
     return [
       {

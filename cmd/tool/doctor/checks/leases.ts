@@ -114,7 +114,7 @@ export const leases: Check = {
           level: 'warning',
           found: `interface ${ifname}${ifalias ? ` of ${ifalias}` : ''} has no lease: its address may go to another pod`,
           remedy: [`ip link delete dev ${ifname}`],
-          advice: 'its pod loses its network with it: let it be made anew',
+          advice: 'its pod loses its network with it: recreate the pod',
         }),
       ),
     ];

@@ -12,7 +12,7 @@ function ofConfiguration({ configuration, file }: Patient, uplink: number): Find
       level: 'broken',
       found: `mtu is ${mtu}, and the uplink carries ${uplink}: large packets of pods are lost`,
       remedy: [`sed -i 's/"mtu" *: *${mtu}/"mtu": ${uplink}/' ${shellWord(file.path)}`],
-      advice: 'or leave mtu out: then it is that of the uplink',
+      advice: "or leave mtu out, to use the uplink's MTU",
     },
   ];
 }
@@ -44,7 +44,7 @@ function ofLink(
     found: `${ifname}${ifalias ? ` of ${ifalias}` : ''} has an MTU of ${mtu}, and the uplink carries ${uplink}`,
     ...(inPod
       ? { remedy: [inPod, `ip link set dev ${ifname} mtu ${uplink}`] }
-      : { advice: 'delete its pod, so that it is made anew' }),
+      : { advice: 'delete its pod, so that it is created again' }),
   };
 }
 

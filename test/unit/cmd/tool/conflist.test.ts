@@ -34,7 +34,7 @@ for (const text of [
 ]) {
   test(`no network configuration: ${text}`, (t) => {
     t.throws(() => parseNetworkFile(path, text), {
-      message: /10-dualstack\.conflist is no network configuration: /,
+      message: /10-dualstack\.conflist is not a network configuration: /,
     });
   });
 }
