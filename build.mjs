@@ -1,10 +1,11 @@
 /**
  * Builds the product, for the machine's own architecture:
  *
- *   dist/dualstack.cjs  the program bundled into one file, for hosts that have Node.js
- *   dist/dualstack      the same as one self-contained executable, for hosts that have not
+ *   dist/dualstack.cjs   the program bundled into one file, for hosts that have Node.js
+ *   dist/dualstack-main  the same as one self-contained executable, for hosts that have not
+ *   dist/dualstack       what starts that one, and is called by runtimes and people (launcher/launcher.c)
  *
- * The executable is Node.js's single-executable form (https://nodejs.org/api/single-executable-applications.html)
+ * The self-contained executable is Node.js's single-executable form (https://nodejs.org/api/single-executable-applications.html)
  * with a start-up snapshot (cmd/entry/snapshot.ts), on the Node.js that package.json pins. That is version 24 because the
  * binary of 26 needs libatomic.so.1, which minimal hosts lack.
  */
@@ -53,12 +54,28 @@ async function makeExecutable(path) {
   execaSync(path, { env: { CNI_COMMAND: 'VERSION' }, input: '' });
 }
 
+/** Static, with musl: it starts where anything does, and reads no variable by itself. */
+function makeLauncher(path) {
+  const options = [
+    '-static',
+    '-Os',
+    '-s',
+    '-fstack-protector-strong',
+    '-Wall',
+    '-Wextra',
+    '-Wconversion',
+    '-Werror',
+  ];
+  execaSync('musl-gcc', [...options, '-o', path, `${root}/launcher/launcher.c`]);
+}
+
 mkdirSync(work, { recursive: true });
 await bundle('script.ts', `${work}/dualstack.cjs`);
-await makeExecutable(`${work}/dualstack`);
-for (const name of ['dualstack.cjs', 'dualstack']) {
+await makeExecutable(`${work}/dualstack-main`);
+makeLauncher(`${work}/dualstack`);
+for (const name of ['dualstack.cjs', 'dualstack-main', 'dualstack']) {
   chmodSync(`${work}/${name}`, 0o755);
   renameSync(`${work}/${name}`, `${dist}/${name}`);
 }
 rmSync(work, { recursive: true });
-console.log('dist/dualstack, dist/dualstack.cjs: built');
+console.log('dist/dualstack, dist/dualstack-main, dist/dualstack.cjs: built');

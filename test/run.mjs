@@ -169,7 +169,7 @@ function newestIn(path) {
 }
 
 function buildIfOlder() {
-  const sources = ['build', 'cmd', 'conf', 'ipam', 'netns', 'build.mjs', 'package-lock.json'];
+  const sources = ['build', 'cmd', 'conf', 'ipam', 'launcher', 'netns', 'build.mjs', 'package-lock.json'];
   const built = join(root, 'dist/dualstack');
   if (
     existsSync(built) &&
@@ -193,7 +193,7 @@ if (!task) fail(`No task '${name}'. There are: ${Object.keys(tasks).join(', ')}.
 if (process.platform !== 'linux') fail('dualstack is for Linux: network namespaces are what it is about.');
 if (task.root && process.getuid() !== 0)
   fail(`npm run ${name} makes network namespaces, so it needs root. Try: sudo npm run ${name}`);
-installDebianPackages(task.commands);
+installDebianPackages(task.build ? task.commands.concat('gcc', 'musl-gcc') : task.commands);
 installNpmPackages();
 if (task.build) buildIfOlder();
 const inherited = (process.env.PATH || '').split(':').filter((folder) => !folder.includes('node_modules'));

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { isSea } from 'node:sea';
 import type { Run } from '../../netns/process/exec.ts';
 import { readStandardInput } from '../entry/streams.ts';
@@ -27,7 +28,9 @@ function toolHost(version: string, run: Run): ToolHost {
     readInput: readStandardInput,
     screen: screen(),
     version,
-    executable: isSea() ? process.execPath : (process.argv[1] ?? process.execPath),
+    ...(isSea()
+      ? { executable: join(dirname(process.execPath), 'dualstack'), program: process.execPath }
+      : { executable: process.argv[1] ?? process.execPath, program: undefined }),
   };
 }
 

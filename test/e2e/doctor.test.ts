@@ -1,5 +1,7 @@
 import test from 'ava';
+import { executable } from '../lab/cni.ts';
 import { openPatient, type PatientMachine } from '../lab/patient.ts';
+import { until } from '../lab/until.ts';
 
 test.serial('doctor is content with a node that is well', async (t) => {
   await using patient = await openPatient();
@@ -156,6 +158,13 @@ const faults: Fault[] = [
       ),
     check: 'containerd',
     found: /containerd looks for plugins in \/usr\/lib\/cni \(bin_dir in/,
+    status: 2,
+  },
+  {
+    what: 'an executable without the program that it starts',
+    plant: shell(`cp --remove-destination ${executable} /opt/cni/bin/dualstack`),
+    check: 'plugins',
+    found: /\/opt\/cni\/bin\/dualstack-main, which \/opt\/cni\/bin\/dualstack starts, is not there/,
     status: 2,
   },
   {
@@ -427,5 +436,33 @@ for (const { what, plant, check, found, status } of faults) {
       [],
     );
     t.is(after.status, 0);
+  });
+}
+
+/** Limits of a process, and what doctor says when it is a runtime. */
+const tightLimits: readonly [string, RegExp][] = [
+  ['--nofile=18', /containerd \(process \d+\) has 18 of open files, and calls need 64/],
+  ['--as=1073741824', /containerd \(process \d+\) has 1024 MiB of address space, and calls need 2048 MiB/],
+];
+
+for (const [limit, found] of tightLimits) {
+  test.serial(`doctor names a runtime that has too little for calls: ${limit}`, async (t) => {
+    await using patient = await openPatient();
+    const runtime = `${patient.machine.folder}/containerd`;
+    await patient.shell(`cp "$(command -v sleep)" ${runtime}`);
+    const { findings: healthy } = await patient.diagnose();
+    t.deepEqual(
+      healthy.filter(({ check }) => check === 'limits'),
+      [],
+    );
+    patient.machine.startDaemon('prlimit', [limit, runtime, '1000'], `${patient.machine.folder}/log`);
+    const own = await until('the start of the runtime', async () => {
+      const { findings } = await patient.diagnose();
+      const own = findings.filter(({ check }) => check === 'limits');
+      if (own.length === 0) throw new Error('not yet');
+      return own;
+    });
+    t.regex(own.map((finding) => finding.found).join('; '), found);
+    t.true(own.every(({ level }) => level === 'warning'));
   });
 }

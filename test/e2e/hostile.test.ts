@@ -21,7 +21,22 @@ const variables: [string, (folder: string) => string][] = [
   ['SSLKEYLOGFILE', (folder) => join(folder, 'keys')],
   ['SSL_CERT_FILE', () => '/nowhere'],
   ['UV_THREADPOOL_SIZE', () => '0'],
-  ['LC_ALL', () => 'nowhere'],
+  ['LC_ALL', () => 'l'.repeat(5000)],
+  ['LC_MESSAGES', () => 'l'.repeat(12)],
+  ['LANG', () => 'l'.repeat(12)],
+  ['NODE_CHANNEL_FD', () => '1'],
+  ['NODE_UNIQUE_ID', () => '1'],
+  ['NODE_REPL_EXTERNAL_MODULE', () => '/nowhere.js'],
+  ['NODE_DEBUG_NATIVE', () => 'all'],
+  ['NODE_USE_SYSTEM_CA', () => '1'],
+  ['NODE_PATH', () => '/nowhere'],
+  ['NODE_PRESERVE_SYMLINKS_MAIN', () => '1'],
+  ['ICU_TIMEZONE_FILES_DIR', () => '/nowhere'],
+  ['SIMDUTF_FORCE_IMPLEMENTATION', () => 'nowhere'],
+  ['OPENSSL_ia32cap', () => '0'],
+  ['LD_PRELOAD', () => '/nowhere.so'],
+  ['LD_DEBUG', () => 'all'],
+  ['GLIBC_TUNABLES', () => 'glibc.malloc.check=3'],
 ];
 
 for (const [name, value] of variables) {

@@ -1,6 +1,7 @@
+import { basename, dirname } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
-import { type CniError, executable, podIPs, type Result } from '../lab/cni.ts';
+import { type CniError, podIPs, type Result, released } from '../lab/cni.ts';
 import { traces } from '../lab/install.ts';
 import { type Machine, startMachine } from '../lab/machine.ts';
 import { systemPath } from '../lab/namespaces.ts';
@@ -30,7 +31,9 @@ async function enterMinimalHost(machine: Machine): Promise<string> {
   await machine.run('mount', ['-t', 'proc', 'proc', `${root}/proc`]);
   await machine.run('mount', ['-t', 'sysfs', 'sysfs', `${root}/sys`]);
   await machine.run('mount', ['--bind', '/run', `${root}/run`]);
-  await machine.run('install', ['-D', executable, `${root}${plugin}`]);
+  for (const path of released) {
+    await machine.run('install', ['-D', path, `${root}${dirname(plugin)}/${basename(path)}`]);
+  }
   return root;
 }
 
@@ -66,7 +69,7 @@ test.serial('the executable does its work on a minimal host, which has no Node.j
   const onHost = (command: string, ...args: string[]) => machine.run('chroot', [root, command, ...args]);
 
   await t.throwsAsync(onHost('which', 'node'));
-  const linked = (await onHost('ldd', plugin)).match(/^\t\S+ => \S+ /gm) ?? [];
+  const linked = (await onHost('ldd', `${plugin}-main`)).match(/^\t\S+ => \S+ /gm) ?? [];
   t.deepEqual(linked.map((line) => line.trim().split(' => ')[0]).sort(), libraries, 'what ldd finds');
 
   await onHost('ip', 'netns', 'add', 'pod');

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import test from 'ava';
-import { executable, failed, type Outcome, succeeded } from '../lab/cni.ts';
+import { failed, type Outcome, released, succeeded } from '../lab/cni.ts';
 import { complaint, onlyCommands, StandIns, type Start } from '../lab/stand-ins.ts';
 import { readTrace } from '../lab/strace.ts';
 import { commands, Scene, type Verb } from './scene.ts';
@@ -33,7 +33,7 @@ async function programsOf(verb: Verb): Promise<string[]> {
   const under = ['strace', '-f', '-o', trace, '-e', 'trace=execve', '-e', 'status=successful', '--'];
   succeeded(await scene.call(verb, {}, { under }));
   const paths = [...(await readTrace(trace)).matchAll(/execve\("([^"]+)"/g)].map(([, path = '']) => path);
-  return [...new Set(paths.filter((path) => path !== executable).map((path) => basename(path)))];
+  return [...new Set(paths.filter((path) => !released.includes(path)).map((path) => basename(path)))];
 }
 
 /** After an ADD nothing is left; DEL and GC may have to be called again, and then nothing is left either. */

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { succeeded } from '../lab/cni.ts';
+import { program, succeeded } from '../lab/cni.ts';
 import { inParallel } from '../lab/parallel.ts';
 import { type Misdeed, StandIns, type Start } from '../lab/stand-ins.ts';
 import { isSame, killedAt, type Point, pointsOf, readTrace, straceArgs } from '../lab/strace.ts';
@@ -48,7 +48,11 @@ async function callKilled(scene: Scene, target: Target, when: number): Promise<s
   const point = { ...target.point, when };
   if (target.victim === 'plugin') {
     const trace = scene.file('plugin.trace');
-    await scene.call(target.verb, {}, { under: ['strace', ...straceArgs(trace, point)] });
+    await scene.call(
+      target.verb,
+      {},
+      { executable: program, under: ['strace', ...straceArgs(trace, point)] },
+    );
     await scene.quiet();
     return readTrace(trace);
   }
@@ -82,7 +86,11 @@ async function targetsOf(verb: Verb): Promise<Target[]> {
   await using scene = await Scene.open(verb);
   const standIns = await StandIns.make(scene.file('stand-ins'), commands);
   const trace = scene.file('plugin.trace');
-  const invocation = { under: ['strace', ...straceArgs(trace)], env: { PATH: standIns.path } };
+  const invocation = {
+    executable: program,
+    under: ['strace', ...straceArgs(trace)],
+    env: { PATH: standIns.path },
+  };
   succeeded(await scene.call(verb, {}, invocation));
   const targets: Target[] = pointsOf(await readTrace(trace)).map((point) => ({
     verb,

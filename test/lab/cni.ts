@@ -7,6 +7,12 @@ const root = join(import.meta.dirname, '../..');
 /** The plugin under test; DUALSTACK_BIN=dist/dualstack.cjs has the same tests run over the script. */
 export const executable = join(root, process.env['DUALSTACK_BIN'] ?? 'dist/dualstack');
 
+/** What it starts, which is Node.js with our code: for tests that look into the process itself. */
+export const program = process.env['DUALSTACK_BIN'] ? executable : `${executable}-main`;
+
+/** What belongs into a runtime's folder of plugins: the two are found by each other. */
+export const released = [...new Set([executable, program])];
+
 /** Debian's containernetworking-plugins. */
 export const debianPlugins = '/usr/lib/cni';
 

@@ -26,6 +26,7 @@ import { forwarding } from './checks/forwarding.ts';
 import { ipv6 } from './checks/ipv6.ts';
 import { kernel } from './checks/kernel.ts';
 import { leases } from './checks/leases.ts';
+import { limits } from './checks/limits.ts';
 import { mtu } from './checks/mtu.ts';
 import { overlap } from './checks/overlap.ts';
 import { plugins } from './checks/plugins.ts';
@@ -52,6 +53,7 @@ const checks: readonly Check[] = [
   leases,
   table,
   containerd,
+  limits,
 ];
 
 type Examined = Pick<Patient, 'configuration' | 'preference' | 'complaint'>;
@@ -88,6 +90,7 @@ function patientOf(typed: Typed, host: ToolHost): Patient {
     run: host.run,
     environment: host.environment,
     executable: host.executable,
+    program: host.program,
     confDir,
     binDir: typed.text('bin-dir') ?? '',
     containerdConfig: typed.text('containerd-config') ?? '',

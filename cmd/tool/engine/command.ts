@@ -10,8 +10,10 @@ export interface ToolHost {
   readonly screen: Screen;
   /** Of this program. */
   readonly version: string;
-  /** The executable itself, for `install`: its path. */
+  /** What people and runtimes call: its path. */
   readonly executable: string;
+  /** What that starts, of the same release, in the same folder: its path. Undefined where Node.js runs the script. */
+  readonly program: string | undefined;
 }
 
 /** What a command has to say: an object for `--json`, text for people and for pipes. */

@@ -1,4 +1,5 @@
 import { readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { errno } from '../../../conf/failure.ts';
 import { binDirFlag, type Command, type Report, type ToolHost, type Typed } from '../engine/command.ts';
 import { programProblem } from './program.ts';
@@ -45,16 +46,24 @@ function namesFor(typed: Typed, folder: string): string[] {
   ];
 }
 
+/** @returns whether there was anything to do: a file is not copied over itself. */
+function installFile(source: string, target: string): boolean {
+  const isItself = guarded(`look at ${target}`, () => realPath(target) === realPath(source));
+  if (!isItself) installExecutable(source, target);
+  return !isItself;
+}
+
 function act(typed: Typed, host: ToolHost): Report {
   const folder = typed.text('bin-dir') ?? '';
   const target = `${folder}/dualstack`;
-  const isItself = guarded(`look at ${target}`, () => realPath(target) === realPath(host.executable));
-  if (!isItself) installExecutable(host.executable, target);
+  // What is started comes before what starts it: a call in between has one of this release or of the last.
+  if (host.program) installFile(host.program, `${folder}/${basename(host.program)}`);
+  const changed = installFile(host.executable, target);
   const names = namesFor(typed, folder).map((name) => installName(folder, name));
-  const first = isItself ? `${target} is this executable itself` : `installed ${target}`;
+  const first = changed ? `installed ${target}` : `${target} is this executable itself`;
   return {
     status: 0,
-    json: { path: target, changed: !isItself, names },
+    json: { path: target, changed, names },
     text: [first, ...names.map((path) => `installed ${path}`)].join('\n'),
   };
 }

@@ -133,7 +133,24 @@ function messagesIn(file: string): Message[] {
   return [...byMaker, ...direct];
 }
 
+const launcherCodes: Readonly<Record<string, number>> = {
+  IO: codes.io,
+  TRY_AGAIN: codes.tryAgain,
+  INTERNAL: codes.internal,
+};
+
+/** Those of the launcher: `answer_error(IO, "start dualstack-main: %s", …)`. */
+function messagesOfLauncher(): Message[] {
+  const file = 'launcher/launcher.c';
+  const found = readFileSync(join(root, file), 'utf8').matchAll(/answer_error\((\w+), "([^"]*)"/g);
+  return [...found].map(([, code = '', format = '']) => ({
+    code: launcherCodes[code],
+    text: format.replaceAll(/%[sd]/g, '…'),
+    file,
+  }));
+}
+
 /** Every error of the plugin, as its sources have it. */
 export function messagesOfSources(): Message[] {
-  return sources().flatMap(messagesIn);
+  return [...sources().flatMap(messagesIn), ...messagesOfLauncher()];
 }

@@ -24,6 +24,8 @@ export interface Patient {
   readonly environment: Environment;
   /** The executable's own path, for remedies. */
   readonly executable: string;
+  /** What that starts, from its own folder; undefined where Node.js runs the script. */
+  readonly program: string | undefined;
   readonly confDir: string;
   readonly binDir: string;
   /** Path of containerd's configuration. */
