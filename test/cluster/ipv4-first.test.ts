@@ -1,3 +1,4 @@
+import { validation } from './checks/validation.ts';
 import { hold } from './suite.ts';
 
-hold({ first: 'IPv4', proxyMode: 'nftables', mixed: true });
+hold({ first: 'IPv4', proxyMode: 'nftables', mixed: true }, validation);

@@ -7,6 +7,8 @@ const root = join(import.meta.dirname, '../..');
 export interface CommandBlock {
   readonly document: string;
   readonly text: string;
+  /** What stands below it as its answer, if anything does. */
+  readonly answer: string | undefined;
   /** Whether it can be run on one node, without a cluster or a release. */
   readonly isLocal: boolean;
 }
@@ -17,10 +19,11 @@ const marks = ['# In a cluster\n', '# With a release\n'];
 /** The blocks of a shell's commands in a document, in their order. */
 export async function commandBlocks(document: string): Promise<CommandBlock[]> {
   const content = await readFile(join(root, 'docs', document), 'utf8');
-  const blocks = content.matchAll(/^```sh\n([\s\S]*?)^```$/gm);
-  return [...blocks].map(([, text = '']) => ({
+  const blocks = content.matchAll(/^```sh\n([\s\S]*?)^```$(?:\n\n```text\n([\s\S]*?)^```$)?/gm);
+  return [...blocks].map(([, text = '', answer]) => ({
     document,
     text,
+    answer,
     isLocal: !marks.some((mark) => text.startsWith(mark)),
   }));
 }
