@@ -67,7 +67,7 @@ async function callKilled(scene: Scene, target: Target, when: number): Promise<s
 /** Node.js wakes its threads, by system calls, as often as it happens to: missed, it is aimed again. */
 async function killAndCure(target: Target, cure: (scene: Scene) => Promise<void>): Promise<void> {
   let { when } = target.point;
-  for (let tries = 0; tries < 20; tries++) {
+  for (let tries = 0; tries < 40; tries++) {
     await using scene = await Scene.open(target.verb);
     const trace = await callKilled(scene, target, when);
     if (isSame(killedAt(trace), target.point)) return await cure(scene);
