@@ -78,6 +78,16 @@ export function argumentsOf(environment: Environment): ReadonlyMap<string, strin
   return args;
 }
 
+/** The longest that Kubernetes has: a namespace's and a pod's, and what is between them. */
+const longestPodName = 63 + 1 + 253;
+
+/** `default/web-0`, when the runtime says so in words that are safe to pass on. */
+export function podNameOf(args: ReadonlyMap<string, string>): string | undefined {
+  const names = ['K8S_POD_NAMESPACE', 'K8S_POD_NAME'].map((key) => args.get(key) ?? '');
+  const areSafe = names.every((name) => /^[a-zA-Z0-9._-]+$/.test(name));
+  return areSafe ? names.join('/').slice(0, longestPodName) : undefined;
+}
+
 function splitPair(pair: string): [string, string] {
   const equals = pair.indexOf('=');
   if (equals < 1) throw rejected(`invalid CNI_ARGS: ${quote(pair)} is not KEY=VALUE`);

@@ -1,5 +1,6 @@
 import type { Configuration } from '../../conf/configuration.ts';
 import { codes, Failure, reason } from '../../conf/failure.ts';
+import { parseJson } from '../../conf/json.ts';
 import { Call, type Host, type Input, type Reader, type Verb } from './call.ts';
 import { attachmentOf, type Environment, type Parameter, requireParameters } from './environment.ts';
 import { withNextStep } from './next-steps.ts';
@@ -72,19 +73,10 @@ function rejectDeep(input: unknown): void {
   }
 }
 
-/** Which an editor writes and does not show (RFC 8259, section 8.1, forbids it). */
-const byteOrderMark = '\ufeff';
-
 function decodeJson(text: string): unknown {
   if (text.trim() === '') throw new Failure(codes.decoding, 'no network configuration on standard input');
-  if (text.startsWith(byteOrderMark)) {
-    const message = 'the network configuration on standard input begins with a byte order mark';
-    throw new Failure(codes.decoding, message, {
-      details: 'it is invisible: save the file as UTF-8 without it',
-    });
-  }
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new Failure(
       codes.decoding,

@@ -2,8 +2,8 @@ import { Failure, reason } from '../../conf/failure.ts';
 import { absolutePath } from '../../conf/rules.ts';
 import type { Command, Run } from '../../netns/process/exec.ts';
 import type { Call, Verb } from '../cni/call.ts';
+import { podNameOf } from '../cni/environment.ts';
 import type { VerbName } from '../cni/protocol.ts';
-import { aliasOf } from '../verbs/add.ts';
 import { appendLine } from './log-file.ts';
 
 /** A program that was run, in milliseconds since our process began: some run beside each other. */
@@ -95,7 +95,7 @@ export async function callAndLog(
     network: input['name'],
     container: environment['CNI_CONTAINERID'],
     ifname: environment['CNI_IFNAME'],
-    pod: attempt(() => aliasOf(call.args)),
+    pod: attempt(() => podNameOf(call.args)),
   };
   const finish = (outcome: Readonly<Record<string, unknown>>) => {
     const ms = { start: rounded(start), total: rounded(performance.now()), steps };

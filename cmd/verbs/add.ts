@@ -14,6 +14,7 @@ import { plannedRoutes, type Wiring } from '../../netns/link/plan.ts';
 import { shape } from '../../netns/shaping/tc.ts';
 import type { Call, Host, Verb } from '../cni/call.ts';
 
+import { podNameOf } from '../cni/environment.ts';
 import { decodeResult, encodeResult, extendResult, type Result } from '../cni/result.ts';
 import {
   confirm,
@@ -43,11 +44,9 @@ export function linkMtu(configured: number | undefined, families: readonly Famil
 /** The kernel's limit of an alias, in bytes (include/uapi/linux/if.h, IFALIASZ, without the NUL). */
 const longestAlias = 255;
 
-/** `default/web-0`, when the runtime says so in words that are safe to pass on; cut to what the kernel takes. */
+/** The pod's name, cut to what the kernel takes; whole it is in the store. */
 export function aliasOf(args: ReadonlyMap<string, string>): string | undefined {
-  const names = ['K8S_POD_NAMESPACE', 'K8S_POD_NAME'].map((key) => args.get(key) ?? '');
-  const areSafe = names.every((name) => /^[a-zA-Z0-9._-]+$/.test(name));
-  return areSafe ? names.join('/').slice(0, longestAlias) : undefined;
+  return podNameOf(args)?.slice(0, longestAlias);
 }
 
 function defaultRoutes(lease: Lease): Route[] {

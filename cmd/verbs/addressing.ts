@@ -24,6 +24,7 @@ import { ownPairs } from '../../netns/link/apply.ts';
 import { identityOf } from '../../netns/link/namespace.ts';
 import type { Call } from '../cni/call.ts';
 import { delegate, findDelegate } from '../cni/delegate.ts';
+import { podNameOf } from '../cni/environment.ts';
 import { decodeResult, type Result } from '../cni/result.ts';
 import { makingRoom } from './bury.ts';
 import { removalOf } from './del.ts';
@@ -100,10 +101,10 @@ export interface LeaseProgress {
  * @throws {Failure} as `DiskStore.begin`.
  */
 async function begin<C>(call: Call<C>, progress: LeaseProgress, delegate?: string): Promise<void> {
-  const { store, attachment, netns, registry, locator } = call;
+  const { store, attachment, netns, registry, locator, args } = call;
   const identity = call.wires ? undefined : identityOf(netns);
   const removeAbandoned = () => removeWhole(removalOf(call, call.wires, []), call);
-  await store.begin(attachment, { netns, identity, delegate }, removeAbandoned);
+  await store.begin(attachment, { netns, identity, delegate, pod: podNameOf(args) }, removeAbandoned);
   progress.hasBegun = true;
   registry.note(locator.dataDir);
 }

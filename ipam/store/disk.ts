@@ -42,6 +42,8 @@ export type IsDead = (attachment: Attachment, netns: string, identity: string | 
 export interface KnownAttachment {
   readonly attachment: Attachment;
   readonly netns: string | undefined;
+  /** The pod's whole name; undefined when nobody said. */
+  readonly pod: string | undefined;
   /** Whether a call is at adding it. */
   readonly isBeingAdded: boolean;
 }
@@ -267,11 +269,13 @@ export class DiskStore implements LeaseStore {
     const leased = this.list().map(({ attachment }) => ({
       attachment,
       netns: undefined,
+      pod: undefined,
       isBeingAdded: false,
     }));
     const entered = this.#index.entries().map((entry) => ({
       attachment: entry.attachment,
       netns: entry.netns || undefined,
+      pod: entry.pod,
       isBeingAdded: isBeingAdded(entry),
     }));
     return [...new Map([...leased, ...entered].map((known) => [digestOf(known.attachment), known])).values()];

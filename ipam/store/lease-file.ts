@@ -32,6 +32,8 @@ export interface Origin {
   readonly identity?: string | undefined;
   /** The IPAM plugin that gave it addresses; undefined: they are of our pools. */
   readonly delegate?: string | undefined;
+  /** The pod's whole name, for people: `default/web-0`; undefined when nobody told. */
+  readonly pod?: string | undefined;
 }
 
 /** What the index knows of an attachment: a hint, held against the lease files. */
@@ -69,8 +71,8 @@ export const ending = '!';
  *     !
  */
 export function formatEntryHead(attachment: Attachment, origin: Origin, owner: string): string {
-  const { netns, identity, delegate } = origin;
-  return `${JSON.stringify({ ...attachment, netns, owner, identity, delegate })}\n`;
+  const { netns, identity, delegate, pod } = origin;
+  return `${JSON.stringify({ ...attachment, netns, owner, identity, delegate, pod })}\n`;
 }
 
 /** @returns undefined when the head is torn: nothing was taken under such an entry. */
@@ -105,6 +107,7 @@ function parseHead(head: string): (Origin & Pick<IndexEntry, 'attachment' | 'own
       owner: text(owner) ?? '',
       identity: text(more['identity']),
       delegate: text(more['delegate']),
+      pod: text(more['pod']),
     };
   } catch {
     return undefined;

@@ -73,6 +73,13 @@ const faults: Fault[] = [
     status: 2,
   },
   {
+    what: 'a configuration with a byte order mark',
+    plant: shell(`sed -i '1s/^/\\xef\\xbb\\xbf/' ${folder}/10-dualstack.conflist`),
+    check: 'configuration',
+    found: /10-dualstack\.conflist is not a network configuration: it begins with a byte order mark/,
+    status: 2,
+  },
+  {
     what: 'mistyped keys',
     plant: (patient) => patient.configure({ nodeIps: [], mut: 1400 }),
     check: 'configuration',

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { call, podIPs } from '../lab/cni.ts';
+import { call, podIPs, succeeded } from '../lab/cni.ts';
 import { type Lab, type Namespace, openLab } from '../lab/namespaces.ts';
 import { addPod, configuration, dataDirOf } from '../lab/pods.ts';
 import { confDirOf, tool, toolJson, writeConflist } from '../lab/tool.ts';
@@ -86,6 +86,23 @@ test.serial(
     t.deepEqual(fields[0]?.slice(0, 5), ['others', '-', 'three', 'eth0', '10.245.0.2,fd01::2']);
   },
 );
+
+test.serial('leases shows the whole name of a pod, of which the kernel has room for a part', async (t) => {
+  await using lab = await openLab();
+  const [node, pod] = [await lab.node(), await lab.pod()];
+  await writeConflist(lab);
+  const [namespace, name] = ['n'.repeat(63), `my_${'w'.repeat(250)}`];
+  const env = { CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}` };
+  const result = succeeded(await call(node, 'ADD', configuration(lab), { netns: pod.path, env }));
+  t.is((await ofLab(lab, node))?.leases[0]?.pod, `${namespace}/${name}`);
+  const [link] = await node.ask<{ ifalias: string }[]>(
+    'link',
+    'show',
+    'dev',
+    result.interfaces[0]?.name ?? '',
+  );
+  t.is(link?.ifalias, `${namespace}/${name}`.slice(0, 255));
+});
 
 test.serial('leases names an unknown network, and the nearest one', async (t) => {
   await using lab = await openLab();

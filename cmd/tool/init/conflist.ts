@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { codes, Failure, reason } from '../../../conf/failure.ts';
+import { parseJson } from '../../../conf/json.ts';
 import { namesIn } from '../../../ipam/store/files.ts';
 
 /** One plugin's configuration out of a list, as the runtime would hand it over, but for what a pod adds. */
@@ -42,7 +43,7 @@ function unusable(path: string, why: string, cause?: unknown): Failure {
 
 function decode(path: string, text: string): Fields {
   try {
-    const decoded: unknown = JSON.parse(text);
+    const decoded = parseJson(text);
     if (isObject(decoded)) return decoded;
   } catch (error) {
     throw unusable(path, reason(error), error);

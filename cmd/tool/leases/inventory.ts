@@ -23,6 +23,8 @@ export interface Holding {
   readonly addresses: readonly string[];
   readonly netns: string | undefined;
   readonly link: HostLink | undefined;
+  /** Its name, `default/web-0`. */
+  readonly pod: string | undefined;
   readonly since: Date | undefined;
   readonly problems: readonly Problem[];
 }
@@ -158,12 +160,14 @@ function inventoryOf(
   const shown = known.filter(
     ({ attachment }) => attachment.ifname !== '' || byDigest.has(digestOf(attachment)),
   );
-  const holdings = shown.map(({ attachment, netns }) => {
+  const holdings = shown.map(({ attachment, netns, pod }) => {
     const addresses = inOrder(byDigest.get(digestOf(attachment)) ?? []);
     const link = linkOf(attachment, links);
     const rivals = rivalsOf(network, addresses, all);
     const problems = judge({ network, addresses, netns, link, rivals });
-    return { attachment, addresses, netns, link, since: sinceOf(network, addresses), problems };
+    // What was added before the store kept names has the link's alias, which is cut.
+    const name = pod ?? link?.ifalias;
+    return { attachment, addresses, netns, link, pod: name, since: sinceOf(network, addresses), problems };
   });
   const unreadable = [...network.store.taken()].filter((address) => !network.store.holderOf(address));
   return { network, holdings, unreadable };

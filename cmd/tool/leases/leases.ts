@@ -39,8 +39,8 @@ function ageOf({ since }: Holding, now: Date): string {
   return since ? duration((now.getTime() - since.getTime()) / 1000) : '-';
 }
 
-function podOf({ link }: Holding): string {
-  return printable(link?.ifalias ?? '-');
+function podOf({ pod = '-' }: Holding): string {
+  return printable(pod);
 }
 
 function row(holding: Holding, now: Date): Cell[] {
@@ -139,8 +139,8 @@ function jsonOf({ network, holdings, unreadable }: Inventory): object {
       capacity: `${capacity}`,
       part,
     })),
-    leases: holdings.map(({ attachment, addresses, netns, link, since, problems }) => ({
-      pod: link?.ifalias ?? null,
+    leases: holdings.map(({ attachment, addresses, netns, link, pod, since, problems }) => ({
+      pod: pod ?? null,
       ...attachment,
       addresses,
       hostEnd: link?.ifname ?? null,

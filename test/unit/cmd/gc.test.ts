@@ -59,7 +59,8 @@ test('GC of thousands looks at each attachment a few times, not once for each ot
   const store = openDisk(temporaryFolder(t));
   const gone = { containerID: 'gone', ifname: 'eth0' };
   const pods = [...names.map((containerID) => ({ containerID, ifname: 'eth0' })), gone];
-  store.known = () => pods.map((attachment) => ({ attachment, netns: undefined, isBeingAdded: false }));
+  store.known = () =>
+    pods.map((attachment) => ({ attachment, netns: undefined, pod: undefined, isBeingAdded: false }));
   const removed: Attachment[] = [];
   await collect({ 'cni.dev/valid-attachments': valid }, store, (attachment) => removed.push(attachment), []);
   t.deepEqual(removed, [gone]);

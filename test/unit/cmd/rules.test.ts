@@ -129,8 +129,7 @@ const inputs: Rule[] = [
     verbs: acting,
     input: `\ufeff${JSON.stringify(good)}`,
     code: 6,
-    msg: 'the network configuration on standard input begins with a byte order mark',
-    details: 'it is invisible: save the file as UTF-8 without it',
+    msg: 'the network configuration on standard input is not JSON: it begins with a byte order mark, which is invisible: save it as UTF-8 without one',
   },
   ...[
     `{"ipam":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_001)}`,

@@ -325,12 +325,17 @@ test('everybody who has a lease, or began one, is known', async (t) => {
   mkdirSync(`${dataDir}/pods`);
   writeFileSync(`${dataDir}/pods/10.0.0.9`, 'old\r\neth0');
   const store = openDisk(dataDir);
-  await store.begin(a, { netns: '/run/netns/a' });
+  await store.begin(a, { netns: '/run/netns/a', pod: 'default/web-0' });
   t.deepEqual(
     store.known().sort((x, y) => (x.attachment.containerID < y.attachment.containerID ? -1 : 1)),
     [
-      { attachment: a, netns: '/run/netns/a', isBeingAdded: true },
-      { attachment: { containerID: 'old', ifname: 'eth0' }, netns: undefined, isBeingAdded: false },
+      { attachment: a, netns: '/run/netns/a', pod: 'default/web-0', isBeingAdded: true },
+      {
+        attachment: { containerID: 'old', ifname: 'eth0' },
+        netns: undefined,
+        pod: undefined,
+        isBeingAdded: false,
+      },
     ],
   );
 });
@@ -410,7 +415,7 @@ test('tidy leaves an entry that a DEL removes and an ADD writes while it looks',
   await store.begin(a, { netns: '/run/netns/a' });
   const [entry = ''] = readdirSync(`${dataDir}/.dualstack/pods/boot-1`);
   withoutAtFirst(`${dataDir}/.dualstack/pods/boot-1/${entry}`, () => store.tidy());
-  t.deepEqual(store.known(), [{ attachment: a, netns: '/run/netns/a', isBeingAdded: true }]);
+  t.deepEqual(store.known(), [{ attachment: a, netns: '/run/netns/a', pod: undefined, isBeingAdded: true }]);
 });
 
 for (const [what, name] of [

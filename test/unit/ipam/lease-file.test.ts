@@ -36,6 +36,7 @@ test('every index entry reads back, without what others turned out to have', (t)
           records: [],
           identity: undefined,
           delegate: undefined,
+          pod: undefined,
           added: false,
           ended: false,
         };

@@ -69,12 +69,18 @@ function losers(path: string, patient: Patient): Finding[] {
   ];
 }
 
+/** What editors of Windows write: three bytes that nobody sees, and runtimes take for a fault. */
+function withoutMark(path: string): string {
+  return `sed -i '1s/^\\xef\\xbb\\xbf//' ${shellWord(path)}`;
+}
+
 function unusable(patient: Patient): Finding[] {
   const { file, candidates } = patient;
   const first = file ? { path: file.path, problem: undefined } : candidates[0];
   if (!first)
     return [broken(`there is no network configuration in ${patient.confDir}`, [initFromCluster(patient)])];
   const why = first.problem ?? `${first.path} is for other plugins: it has none of type dualstack`;
+  if (why.includes('byte order mark')) return [broken(why, [withoutMark(first.path)])];
   return [broken(why, [moveAway(first.path), initFromCluster(patient)])];
 }
 

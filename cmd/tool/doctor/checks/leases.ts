@@ -31,14 +31,14 @@ function release(network: Network, { attachment }: Holding, patient: Patient): s
 
 /** A pod that runs is made anew by whoever made it; what is left of one that is gone is released. */
 function remedyFor(network: Network, holding: Holding, patient: Patient): string {
-  const [, namespace, pod] = /^([a-z0-9.-]+)\/([a-z0-9.-]+)$/.exec(holding.link?.ifalias ?? '') ?? [];
+  const [, namespace, pod] = /^([a-z0-9.-]+)\/([a-z0-9.-]+)$/.exec(holding.pod ?? '') ?? [];
   return namespace && pod
     ? `kubectl delete pod --namespace ${namespace} ${pod}`
     : release(network, holding, patient);
 }
 
-function describe({ attachment, addresses, link }: Holding): string {
-  return `${addresses.join(', ')} of ${link?.ifalias ?? `container ${shortName(attachment.containerID)}`}`;
+function describe({ attachment, addresses, pod }: Holding): string {
+  return `${addresses.join(', ')} of ${pod ?? `container ${shortName(attachment.containerID)}`}`;
 }
 
 function isDead(holding: Holding, dead: ReadonlySet<string>): boolean {
