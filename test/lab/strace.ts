@@ -75,7 +75,7 @@ function steady(text: string): string {
       // Files of a call carry its process ID and when that began; what a node keeps, its namespace and a digest of a path.
       .replace(/([0-9a-f]{32,})\.\d+\.\d+\.\d+/g, '$1.CALL')
       .replace(/\.node\/\d+/g, '.node/NETNS')
-    .replace(/NETNS\/\.\d+\./g, 'NETNS/CALL.')
+      .replace(/NETNS\/\.\d+\./g, 'NETNS/CALL.')
       .replace(/\b[0-9a-f]{32}\b/g, 'DIGEST')
       .replace(/(\/dev\/shm\/#)\d+/g, '$1')
       .replace(/(socket|pipe|NETLINK|UNIX[A-Z-]*):\[[^\]]*\]/g, '$1')
