@@ -43,6 +43,7 @@ const tasks = {
       'strace',
       'debootstrap',
       'radvd',
+      'scapy3',
       'tc',
       'iperf3',
       'iptables',

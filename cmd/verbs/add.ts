@@ -132,6 +132,8 @@ function wiringRequest(
     podMac: requestOf(call).mac,
     addresses,
     routes,
+    podCIDRs: call.configuration.podCIDRs,
+    guarded: call.configuration.spoofCheck,
   };
 }
 

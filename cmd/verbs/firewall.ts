@@ -19,6 +19,7 @@ import { install } from '../../netns/firewall/install.ts';
 import { isMissing } from '../../netns/firewall/nft.ts';
 import { PortInUse } from '../../netns/firewall/port-in-use.ts';
 import { forgetPlan } from '../../netns/firewall/restore.ts';
+import { uplinks } from '../../netns/host/host.ts';
 import { candidateNames, type PairNames } from '../../netns/link/naming.ts';
 import { ipQuery } from '../../netns/process/ip.ts';
 import { type Call, type Host, openStore } from '../cni/call.ts';
@@ -100,7 +101,7 @@ async function installWhenFree(operation: string, footprint: Footprint, call: Ca
     !candidateNames(attachment).some((names) => names.hostEnd === hostEnd);
   for (;;) {
     try {
-      return await install(call.run, operation, footprint, others);
+      return await install(call.run, operation, footprint, uplinks(), others);
     } catch (error) {
       if (!(error instanceof PortInUse)) throw error;
       const holder = error.target ? holderOf(error.target, registry.dataDirs(locator.dataDir)) : undefined;

@@ -8,6 +8,7 @@ import { entriesOfAllNetworks } from '../../ipam/store/lease-index.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { sweep } from '../../netns/firewall/sweep.ts';
 import { removePairsBut } from '../../netns/link/apply.ts';
+import { removeStaleRoutes } from '../../netns/route/stale.ts';
 import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate, delegateOf } from '../cni/delegate.ts';
 import { detach } from './del.ts';
@@ -123,6 +124,11 @@ async function removeStrays(call: Call): Promise<void> {
   await sweep(call.run, 'remove firewall elements that belong to nobody', () => notedFootprints(dataDirs));
 }
 
+/** Routes of podCIDRs that the node had before. */
+async function removeFormerRoutes({ configuration, run }: Call): Promise<void> {
+  await removeStaleRoutes(run, 'remove routes of former podCIDRs', configuration.podCIDRs);
+}
+
 /** GC (CNI 1.1.0, "GC: Clean up any stale resources"). */
 export const gc: Verb = async (call) => {
   const type = delegateOf(call.input);
@@ -130,6 +136,7 @@ export const gc: Verb = async (call) => {
   const orphans = () => removeOrphans(call);
   const forward = () => type !== undefined && delegate(type, 'GC', call);
   const strays = () => removeStrays(call);
-  await collect(call.input, call.store, remove, [type === undefined ? orphans : forward, strays]);
+  const routes = () => removeFormerRoutes(call);
+  await collect(call.input, call.store, remove, [type === undefined ? orphans : forward, strays, routes]);
   return undefined;
 };

@@ -1,5 +1,6 @@
 import { inspectTable } from '../../netns/firewall/inspect.ts';
 import { restore } from '../../netns/firewall/restore.ts';
+import { uplinks } from '../../netns/host/host.ts';
 import type { Host } from '../cni/call.ts';
 import { livingFootprints } from './notes.ts';
 import { removeLeftOver } from './removal.ts';
@@ -25,6 +26,6 @@ export async function repairFirewall(host: Host, dataDirs: readonly string[]): P
   await removeLeftOver(host, living);
   const footprints = living();
   const mended = footprints.length > 0 ? await inspectTable(host.run, operation, footprints) : [];
-  if (mended.length > 0) await restore(host.run, operation, living);
+  if (mended.length > 0) await restore(host.run, operation, uplinks(), living);
   return { attachments: footprints.length, mended };
 }

@@ -1,4 +1,5 @@
-import { formatAddress } from '../../conf/family.ts';
+import { type Address, formatAddress } from '../../conf/family.ts';
+import { linkLocal } from '../link/naming.ts';
 import { egressChain } from './egress.ts';
 import type { Footprint, HostPort } from './footprint.ts';
 import { suffixOf } from './table.ts';
@@ -18,17 +19,38 @@ export interface Element extends Listed {
   readonly port?: HostPort;
 }
 
+/** As nft writes a number: in decimal as far as 64 bits go. */
+function numberOf({ family, value }: Address): string {
+  return family.bits > 64 ? `0x${value.toString(16)}` : `${value}`;
+}
+
 function guards({ hostEnd, mac, addresses, guarded }: Footprint): Element[] {
-  if (!guarded) return [];
+  if (!guarded)
+    return [{ set: 'unguarded', key: [hostEnd], meaning: `freedom of ${hostEnd} to send from any address` }];
   return [
+    ...addresses.map((address) => ({
+      set: `blamed_${suffixOf(address.family)}`,
+      key: [hostEnd, numberOf(address)],
+      meaning: `permission of ${hostEnd} to report errors of packets to ${formatAddress(address)}`,
+    })),
     ...addresses.map((address) => ({
       set: `sources_${suffixOf(address.family)}`,
       key: [hostEnd, mac, formatAddress(address)],
       meaning: `permission of ${hostEnd} to send from ${formatAddress(address)}`,
     })),
-    { set: 'owners', key: [hostEnd, mac], meaning: `permission of ${hostEnd} to send from ${mac}` },
+    ...[linkLocal(mac), '::'].map((source) => ({
+      set: 'link_sources',
+      key: [hostEnd, mac, source],
+      meaning: `permission of ${hostEnd} to discover neighbours from ${source}`,
+    })),
     { set: 'guarded', key: [hostEnd], meaning: `source check of ${hostEnd}` },
   ];
+}
+
+/** What lets packets come by the links of the default routes. Names that nft cannot take are left out. */
+export function uplinkElements(uplinks: readonly string[]): Element[] {
+  const plain = uplinks.filter((link) => /^[\w.:@-]+$/.test(link));
+  return plain.map((link) => ({ set: 'uplinks', key: [link] }));
 }
 
 /** The host's port as people write it: `192.0.2.10:8080/tcp`, `*:8080/tcp`, `[2001:db8::10]:53/udp`. */
@@ -79,7 +101,10 @@ export function elementsOf(footprint: Footprint): Element[] {
 /** In which of nft's sets and maps the first fields are names of interfaces, which it wants in quotes. */
 const linksFirst: Readonly<Record<string, number>> = {
   guarded: 1,
-  owners: 1,
+  unguarded: 1,
+  uplinks: 1,
+  blamed: 1,
+  link_sources: 1,
   hairpins: 2,
   sources: 1,
   egress: 1,

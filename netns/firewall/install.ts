@@ -1,6 +1,6 @@
 import type { Run } from '../process/exec.ts';
 import { egressChains } from './egress.ts';
-import { type Element, elementsOf, nameOf } from './elements.ts';
+import { type Element, elementsOf, nameOf, uplinkElements } from './elements.ts';
 import type { Footprint, HostPort } from './footprint.ts';
 import { listTable, valuesOf } from './listing.ts';
 import { apply, type Refusal, refusalsIn } from './nft.ts';
@@ -45,6 +45,7 @@ async function rejectTaken(run: Run, operation: string, refusals: readonly Refus
  * Puts an attachment's elements into the table: one process, which lists nothing, when the table follows our plan. A
  * table that does not, or that is not there, is brought back with the elements of all that are noted.
  *
+ * @param uplinks the links of the default routes.
  * @param noted the footprints of all others that are alive, or being added: asked for only when the table is wrong.
  * @throws {PortInUse} code 101 for a host port that leads to another pod.
  * @throws {Failure} as `apply`.
@@ -53,9 +54,10 @@ export async function install(
   run: Run,
   operation: string,
   footprint: Footprint,
+  uplinks: readonly string[],
   noted: Noted,
 ): Promise<void> {
-  const own = elementsOf(footprint);
+  const own = [...uplinkElements(uplinks), ...elementsOf(footprint)];
   const stale = new Set<string>();
   for (let [first] = attempts(footprint, own, stale), tries = 0; first && tries < 3; tries++) {
     try {
@@ -70,5 +72,5 @@ export async function install(
       first = attempts(footprint, own, stale)[1];
     }
   }
-  await restore(run, operation, noted, footprint);
+  await restore(run, operation, uplinks, noted, footprint);
 }

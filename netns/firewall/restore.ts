@@ -1,6 +1,6 @@
 import type { Run } from '../process/exec.ts';
 import { egressChains, egressPrefix } from './egress.ts';
-import { type Element, elementsOf, nameOf, withoutDuplicates } from './elements.ts';
+import { type Element, elementsOf, nameOf, uplinkElements, withoutDuplicates } from './elements.ts';
 import type { Footprint } from './footprint.ts';
 import { type Listing, listTable, nothingListed, valuesOf } from './listing.ts';
 import { apply, RefusedTransaction } from './nft.ts';
@@ -24,13 +24,17 @@ function chainsOf(footprints: readonly Footprint[]): Block[] {
 }
 
 /** A whole table with the elements of footprints: what is there stays, but for rules, which are written again. */
-function complete(footprints: readonly Footprint[], listing: Listing): Transaction {
+function complete(
+  footprints: readonly Footprint[],
+  uplinks: readonly string[],
+  listing: Listing,
+): Transaction {
   const before = valuesOf(listing);
   const isOther = (element: Element) => {
     const value = before.get(nameOf(element));
     return value !== undefined && value !== (element.value ?? []).join(' ');
   };
-  const elements = withoutDuplicates(footprints.flatMap(elementsOf));
+  const elements = [...uplinkElements(uplinks), ...withoutDuplicates(footprints.flatMap(elementsOf))];
   return [
     addTable,
     ...declare([...base, ...chainsOf(footprints)]),
@@ -39,8 +43,8 @@ function complete(footprints: readonly Footprint[], listing: Listing): Transacti
 }
 
 /** Everything in one transaction: packets never meet a table that is half there. */
-function fresh(footprints: readonly Footprint[]): Transaction {
-  return [...deleteTable, ...complete(footprints, nothingListed)];
+function fresh(footprints: readonly Footprint[], uplinks: readonly string[]): Transaction {
+  return [...deleteTable, ...complete(footprints, uplinks, nothingListed)];
 }
 
 function followsPlan({ blocks }: Listing): boolean {
@@ -53,20 +57,27 @@ function followsPlan({ blocks }: Listing): boolean {
  * transaction. An ADD at work notes what it has before it adds it: what was noted meanwhile is added again, since it may
  * have gone into the table that was replaced.
  *
+ * @param uplinks the links of the default routes.
  * @param own the footprint of an attachment that is being added, which goes in as well: noted first or not.
  * @throws {PortInUse} code 101 for a host port of `own` that another has.
  * @throws {Failure} as `apply`.
  */
-export async function restore(run: Run, operation: string, noted: Noted, own?: Footprint): Promise<void> {
+export async function restore(
+  run: Run,
+  operation: string,
+  uplinks: readonly string[],
+  noted: Noted,
+  own?: Footprint,
+): Promise<void> {
   const all = () => {
     const others = noted();
     if (own) rejectHeld(operation, own, others);
     return own ? [...others, own] : others;
   };
   const listing = await listTable(run, operation);
-  if (followsPlan(listing) && (await isCompleted(run, operation, complete(all(), listing)))) return;
-  await apply(run, operation, fresh(all()));
-  await apply(run, operation, complete(all(), await listTable(run, operation)));
+  if (followsPlan(listing) && (await isCompleted(run, operation, complete(all(), uplinks, listing)))) return;
+  await apply(run, operation, fresh(all(), uplinks));
+  await apply(run, operation, complete(all(), uplinks, await listTable(run, operation)));
 }
 
 /** @throws {PortInUse} code 101 for a host port that another attachment has. */

@@ -41,14 +41,29 @@ function chain(name: string, rules: readonly string[], hook?: string): Block {
 
 const fromPods = `"${hostEndPrefix}*"`;
 
+/**
+ * Whom the packet was for that an ICMP error is about: bits behind the error's own header. It is a number, for nftables
+ * has no name for it.
+ */
+const blamed = { IPv4: '@th,192,32', IPv6: '@th,256,128' } as const;
+
+/** The types of ICMP errors (RFC 792, RFC 4443): they lower what the receiver thinks of a path. */
+const errors = {
+  IPv4: 'icmp type { destination-unreachable, source-quench, redirect, time-exceeded, parameter-problem }',
+  IPv6: 'icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }',
+} as const;
+
 const sets: readonly Block[] = [
   set('guarded', 'typeof iifname'),
-  set('owners', 'type ifname . ether_addr'),
+  set('unguarded', 'typeof iifname'),
+  set('uplinks', 'typeof iifname'),
+  set('link_sources', 'type ifname . ether_addr . ipv6_addr'),
   set('hairpins', 'type ifname . ifname'),
   ...families.flatMap((family) => {
     const suffix = suffixOf(family);
     const target = `${suffix}_addr . inet_service`;
     return [
+      set(`blamed_${suffix}`, `typeof iifname . ${blamed[family.name]}`),
       set(`sources_${suffix}`, `type ifname . ether_addr . ${suffix}_addr`),
       map(`ports_${suffix}`, `type inet_proto . inet_service : ${target}`),
       map(`ports_on_${suffix}`, `type ${suffix}_addr . inet_proto . inet_service : ${target}`),
@@ -68,19 +83,35 @@ const linkScope = [
 ];
 
 const chains: readonly Block[] = [
-  chain('guard', [`iifname ${fromPods} jump from_pods`], 'filter hook prerouting priority -300'),
+  // A pod that may make links on the node can give one any name but that of a host end, and send from it. A source whose
+  // route leads to a host end comes from there, or from the uplinks: a balancer outside may send a pod its own packets.
+  chain(
+    'guard',
+    [
+      `iifname ${fromPods} jump from_pods`,
+      'iifname "lo" accept',
+      'iifname @uplinks accept',
+      `fib saddr oifname ${fromPods} fib saddr . iif oifname != ${fromPods} drop`,
+    ],
+    'filter hook prerouting priority -300',
+  ),
   // No pod is a router; and none may reach what listens on the node's loopback (CVE-2020-8558), which host ports open.
   chain('from_pods', [
     'icmpv6 type { nd-router-advert, nd-redirect } drop',
     'ip saddr 127.0.0.0/8 drop',
     'ip daddr 127.0.0.0/8 drop',
     'iifname @guarded jump check_source',
+    'iifname @unguarded accept',
   ]),
   chain('check_source', [
     ...families.map(
-      (family) => `iifname . ether saddr . ${words[family.name]} saddr @sources_${suffixOf(family)} return`,
+      (family) =>
+        `${errors[family.name]} iifname . ${blamed[family.name]} != @blamed_${suffixOf(family)} drop`,
     ),
-    `iifname . ether saddr @owners ip6 saddr { ::, fe80::/10 } icmpv6 type { ${linkScope.join(', ')} } return`,
+    ...families.map(
+      (family) => `iifname . ether saddr . ${words[family.name]} saddr @sources_${suffixOf(family)} accept`,
+    ),
+    `iifname . ether saddr . ip6 saddr @link_sources icmpv6 type { ${linkScope.join(', ')} } accept`,
     'drop',
   ]),
   chain('from_outside', ['fib daddr type local jump host_ports'], 'nat hook prerouting priority -100'),

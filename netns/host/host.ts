@@ -74,11 +74,15 @@ export function mtuOf(device: string): number | undefined {
   return readNumber(`/proc/sys/net/ipv6/conf/${device}/mtu`) ?? readNumber(`/sys/class/net/${device}/mtu`);
 }
 
-/** The smallest MTU of the devices that carry a default route, in bytes. */
-export function uplinkMtu(): number {
+/** The devices that carry a default route. */
+export function uplinks(): string[] {
   const ipv6 = ipv6Routes().filter(({ isDefault }) => isDefault);
-  const devices = [...ipv4DefaultDevices(), ...ipv6.map(({ device }) => device)];
-  const known = devices.flatMap((device) => mtuOf(device) ?? []);
+  return [...new Set([...ipv4DefaultDevices(), ...ipv6.map(({ device }) => device)])];
+}
+
+/** The smallest MTU of those, in bytes. */
+export function uplinkMtu(): number {
+  const known = uplinks().flatMap((device) => mtuOf(device) ?? []);
   return known.length > 0 ? Math.min(...known) : defaultMtu;
 }
 

@@ -12,6 +12,7 @@ import {
   addRoute,
   type Beside,
   hasIPv6,
+  hostEndSysctls,
   planBeside,
   planHost,
   planHostEnd,
@@ -128,7 +129,7 @@ async function makePair(
     ipBatch((command) => run({ ...command, descriptor, beside: true }), 'host', operation, lines);
   const inTwo = hasIPv6(wiring) && isIPv6OffByDefault();
   await batch(inTwo ? planPair(wiring) : planHost(wiring));
-  for (const path of quietSysctls(wiring, wiring.names.hostEnd, false)) setSysctl(writeSetting, path, '0');
+  for (const [path, value] of hostEndSysctls(wiring)) setSysctl(writeSetting, path, value);
   if (inTwo) await batch(planHostEnd(wiring));
 }
 

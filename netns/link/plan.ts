@@ -1,7 +1,8 @@
 import type { Route } from '../../conf/configuration.ts';
-import { type Address, type Family, formatAddress, formatCidr } from '../../conf/family.ts';
+import { type Address, type Cidr, type Family, formatAddress, formatCidr } from '../../conf/family.ts';
 import { linkScope } from '../../conf/routes.ts';
 import type { Endpoint } from '../../ipam/allocate.ts';
+import { planUnreachable } from '../route/unreachable.ts';
 import { hostEndPrefix, linkLocal, type PairNames } from './naming.ts';
 
 /** Everything that wiring one attachment needs to know. */
@@ -17,6 +18,10 @@ export interface Wiring {
   readonly addresses: readonly Endpoint[];
   /** What the pod routes to; a route without a gateway goes through its family's. */
   readonly routes: readonly Route[];
+  /** The node's: it answers for what of them no pod has. */
+  readonly podCIDRs: readonly Cidr[];
+  /** Whether the pod may send from its own addresses alone. */
+  readonly guarded: boolean;
 }
 
 /** How an inherited descriptor of the pod's namespace is named inside a program that we start. */
@@ -80,6 +85,7 @@ export function planPair({ names, ifname, mtu, alias }: Wiring): string[] {
 export function planHostEnd(wiring: Wiring): string[] {
   const { hostEnd, hostMac, podMac } = wiring.names;
   const addresses = wiring.addresses.map(({ address }) => address);
+  const families = addresses.map(({ family }) => family);
   return [
     ...noGeneratedAddress(wiring, hostEnd),
     ...gateways(wiring).map((gateway) => addAddress(gateway, hostEnd)),
@@ -88,6 +94,7 @@ export function planHostEnd(wiring: Wiring): string[] {
     ...addresses.map((address) => addNeighbour(address, podMac, hostEnd)),
     ...addresses.map((address) => `route add ${host(address)} dev ${hostEnd}`),
     ...(hasIPv6(wiring) ? [`route append ${linkLocalNetwork} dev ${hostEnd}`] : []),
+    ...planUnreachable(wiring.podCIDRs.filter(({ family }) => families.includes(family))),
   ];
 }
 
@@ -191,4 +198,19 @@ export function quietSysctls(wiring: Wiring, link: string, loopback: boolean): s
   const quiet = settings(link, ['accept_ra', 'autoconf']);
   if (!hasIPv6(wiring)) return quiet;
   return [...settings('lo', loopback ? ['disable_ipv6'] : []), ...settings(link, ['disable_ipv6']), ...quiet];
+}
+
+/** Not to answer whoever asks who has an address (Linux, ip-sysctl, arp_ignore). */
+const answerNobody = '8';
+
+/**
+ * Files under /proc/sys, and what they must hold for the host's end. A guarded pod has no need to ask by ARP, since its
+ * neighbours are permanent; each sender of a question that the kernel answers would get an entry in the neighbour table,
+ * which all namespaces share.
+ */
+export function hostEndSysctls(wiring: Wiring): [path: string, value: string][] {
+  const { hostEnd } = wiring.names;
+  const quiet = quietSysctls(wiring, hostEnd, false).map((path): [string, string] => [path, '0']);
+  const arp = `/proc/sys/net/ipv4/conf/${hostEnd}/arp_ignore`;
+  return wiring.guarded ? [...quiet, [arp, answerNobody]] : quiet;
 }

@@ -1,7 +1,7 @@
 import { chmod, copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { parseAddress, parseCidr } from '../../conf/family.ts';
+import { cidrs, parseAddress, parseCidr } from '../../conf/family.ts';
 import { candidateNames } from '../../netns/link/naming.ts';
 import { planHost, planPod, type Wiring } from '../../netns/link/plan.ts';
 import { type Lab, systemPath } from '../lab/namespaces.ts';
@@ -39,7 +39,17 @@ function wiring(): Wiring {
     return dst ? [{ dst }] : [];
   });
   if (!names) throw new Error('a floor needs names');
-  return { names, ifname: 'eth0', mtu: 1500, ipv6: true, alias: 'default/floor', addresses, routes };
+  return {
+    names,
+    ifname: 'eth0',
+    mtu: 1500,
+    ipv6: true,
+    alias: 'default/floor',
+    addresses,
+    routes,
+    podCIDRs: cidrs('10.244.1.0/24', 'fd00:10:244:1::/64'),
+    guarded: true,
+  };
 }
 
 /** What a plugin on Node.js cannot go below. */

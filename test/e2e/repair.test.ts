@@ -76,7 +76,8 @@ for (const [what, command, message] of damages) {
 
 const elements: [string, string, RegExp][] = [
   ['guarded', '"LINK"', /source check of LINK is missing in nftables table/],
-  ['owners', '"LINK" . MAC', /permission of LINK to send from MAC is missing/],
+  ['link_sources', '"LINK" . MAC . ::', /permission of LINK to discover neighbours from :: is missing/],
+  ['blamed_ipv4', '"LINK" . 0xaf40102', /permission of LINK to report errors of packets to 10.244.1.2 is/],
   [
     'sources_ipv6',
     '"LINK" . MAC . fd00:10:244:1::2',
@@ -176,8 +177,8 @@ test.serial(
     await node.run('nft', 'delete', 'chain', ...table, 'guard');
     await node.run('nft', 'flush', 'chain', ...table, 'from_pods');
     await node.run('nft', 'flush', 'chain', ...table, 'check_source');
-    await node.run('nft', 'delete', 'set', ...table, 'owners');
-    await node.run('nft', 'add', 'set', ...table, 'owners', '{ type ipv4_addr; }');
+    await node.run('nft', 'delete', 'set', ...table, 'link_sources');
+    await node.run('nft', 'add', 'set', ...table, 'link_sources', '{ type ipv4_addr; }');
     const next = await addPod(lab, node, {}, 'next');
     const blocks = (text: string) => text.split(/\n\n|\n\}$/).sort();
     const now = await node.run('nft', '--terse', 'list', 'table', ...table);
@@ -194,7 +195,7 @@ test.serial('DEL and GC succeed without a table, and with one that lacks a set',
   const node = await lab.node();
   for (const command of [
     ['flush', 'ruleset'],
-    ['delete', 'set', ...table, 'owners'],
+    ['delete', 'set', ...table, 'link_sources'],
   ]) {
     const added = await addPod(lab, node, { ...published, cniVersion: '1.1.0' }, 'one');
     await addPod(lab, node, { cniVersion: '1.1.0' }, 'two');

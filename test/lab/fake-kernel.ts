@@ -101,6 +101,7 @@ export class FakeKernel {
   #line(words: readonly string[], place: Namespace, command: Command): LineAnswer {
     const [object, verb] = words;
     if (object === 'link' && verb === 'add') return this.#addPair(words, place, command);
+    if (verb === 'replace' && words.includes('unreachable')) return undefined;
     if (words.includes('type')) return [...place].map(([name, link]) => described(name, link));
     const name = after(words, 'dev');
     const link = place.get(name);

@@ -32,9 +32,9 @@ function targetOf(text: string): unknown {
 export class FakeNft {
   #state: State | undefined;
 
-  /** All elements, by set and key. */
+  /** The elements of pods, by set and key: the node's uplinks stay when pods go. */
   get elements(): string[] {
-    return [...(this.#state?.elements.keys() ?? [])];
+    return [...(this.#state?.elements.keys() ?? [])].filter((name) => !/^uplinks\s/.test(name));
   }
 
   /** What `nft flush ruleset` of somebody else does. */

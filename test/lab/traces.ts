@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { routeProtocol } from '../../netns/route/unreachable.ts';
 import type { Namespace } from './namespaces.ts';
 
 /** The files below a folder, by their paths in it; none when there is no folder. */
@@ -32,7 +33,7 @@ interface Ruleset {
 
 /**
  * The rules of a namespace. Of our own table, which is there from the first pod on and is the configuration's and not
- * the pods', the elements alone.
+ * the pods', the elements alone, but those of the node's uplinks.
  */
 async function rules(namespace: Namespace): Promise<string> {
   const { nftables } = JSON.parse(await namespace.run('nft', '--json', 'list', 'ruleset')) as Ruleset;
@@ -40,12 +41,15 @@ async function rules(namespace: Namespace): Promise<string> {
   const isOurs = ({ table, name }: { table?: string; name?: string }) => (table ?? name) === 'dualstack';
   const kept = objects.flatMap(([kind, object]) => {
     if (!isOurs(object)) return [[kind, object]];
-    return object.elem ? [[object.name, object.elem]] : [];
+    return object.elem && object.name !== 'uplinks' ? [[object.name, object.elem]] : [];
   });
   return kept.map((object) => JSON.stringify(object)).join('\n');
 }
 
-/** Links, addresses, routes, neighbours and rules of a namespace, for a comparison of before and after. */
+/**
+ * Links, addresses, routes, neighbours and rules of a namespace, for a comparison of before and after. The routes that
+ * answer for the podCIDRs are the node's, and outlive pods.
+ */
 export async function kernelState(namespace: Namespace): Promise<string> {
   const questions = [
     ['ip', '-oneline', 'address', 'show'],
@@ -56,5 +60,6 @@ export async function kernelState(namespace: Namespace): Promise<string> {
   const answers = await Promise.all(
     questions.map(([command = '', ...args]) => namespace.run(command, ...args)),
   );
-  return [...answers, await rules(namespace)].join('\n');
+  const routes = new RegExp(`^unreachable .* proto ${routeProtocol} .*\n?`, 'gm');
+  return [...answers.map((text) => text.replace(routes, '')), await rules(namespace)].join('\n');
 }

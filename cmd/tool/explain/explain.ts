@@ -12,7 +12,14 @@ import { words } from '../../../netns/firewall/table.ts';
 import { addElement, declare } from '../../../netns/firewall/transaction.ts';
 import { forwardingSwitch, isForwarding, runsIPv6 } from '../../../netns/host/host.ts';
 import { candidateNames } from '../../../netns/link/naming.ts';
-import { planHost, plannedRoutes, planPod, quietSysctls, type Wiring } from '../../../netns/link/plan.ts';
+import {
+  hostEndSysctls,
+  planHost,
+  plannedRoutes,
+  planPod,
+  quietSysctls,
+  type Wiring,
+} from '../../../netns/link/plan.ts';
 import { openStore } from '../../cni/call.ts';
 import { linkMtu, routesOf } from '../../verbs/add.ts';
 import { footprintOf, protectionOf } from '../../verbs/firewall.ts';
@@ -105,7 +112,7 @@ function switchLines(configuration: Configuration, wiring: Wiring): string[] {
   const verb = configuration.sysctls ? 'would be set to 1' : 'is 0, and sysctls is false: pods reach nothing';
   return [
     ...off.map((path) => `${path} ${verb}`),
-    ...quietSysctls(wiring, wiring.names.hostEnd, false).map((path) => `${path} to 0`),
+    ...hostEndSysctls(wiring).map(([path, value]) => `${path} to ${value}`),
     ...quietSysctls(wiring, wiring.ifname, true).map((path) => `${path} to 0, in the pod`),
   ];
 }
@@ -123,6 +130,8 @@ function wiringFor(configuration: Configuration, lease: Lease): Wiring {
     alias: 'namespace/pod',
     addresses: lease.addresses,
     routes: routesOf(configuration, lease).routes,
+    podCIDRs: configuration.podCIDRs,
+    guarded: configuration.spoofCheck,
   };
 }
 

@@ -85,13 +85,20 @@ test('the elements of an attachment, whole', (t) => {
 add element inet dualstack ports_ipv4 { tcp . 8080 : 10.244.1.7 . 80 }
 add element inet dualstack ports_on_ipv6 { 2001:db8::10 . udp . 53 : fd00::7 . 5353 }
 add element inet dualstack egress_ipv4 { "vethds123456789" . 10.244.1.7 : jump egress_0c77aeac15d4 }
+add element inet dualstack blamed_ipv4 { "vethds123456789" . 183763207 }
+add element inet dualstack blamed_ipv6 { "vethds123456789" . 0xfd000000000000000000000000000007 }
 add element inet dualstack sources_ipv4 { "vethds123456789" . 02:00:00:00:00:01 . 10.244.1.7 }
 add element inet dualstack sources_ipv6 { "vethds123456789" . 02:00:00:00:00:01 . fd00::7 }
-add element inet dualstack owners { "vethds123456789" . 02:00:00:00:00:01 }
+add element inet dualstack link_sources { "vethds123456789" . 02:00:00:00:00:01 . fe80::ff:fe00:1 }
+add element inet dualstack link_sources { "vethds123456789" . 02:00:00:00:00:01 . :: }
 add element inet dualstack guarded { "vethds123456789" }
 `,
   );
-  t.deepEqual(elementsOf({ ...sample, guarded: false, ports: [], egress: { families: [], exempt: [] } }), []);
+  const unguarded = { ...sample, guarded: false, ports: [], egress: { families: [], exempt: [] } };
+  t.deepEqual(
+    elementsOf(unguarded).map(({ set, key }) => [set, ...key]),
+    [['unguarded', 'vethds123456789']],
+  );
 });
 
 test('an element is deleted, or set right, in one line', (t) => {

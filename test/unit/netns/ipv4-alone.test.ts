@@ -16,6 +16,8 @@ function wiring(ipv6: boolean): Wiring {
     alias: undefined,
     addresses: [{ address: ipv4('10.244.1.7'), gateway: ipv4('10.244.1.1') }],
     routes: [{ dst: { family: IPv4, base: 0n, prefix: 0 } }],
+    podCIDRs: [],
+    guarded: true,
   };
 }
 

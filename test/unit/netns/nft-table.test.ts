@@ -6,12 +6,16 @@ import { declare, formatTransaction } from '../../../netns/firewall/transaction.
 import { samples } from '../../lab/rule-sets.ts';
 
 const whole = `add set inet dualstack guarded { typeof iifname; }
-add set inet dualstack owners { type ifname . ether_addr; }
+add set inet dualstack unguarded { typeof iifname; }
+add set inet dualstack uplinks { typeof iifname; }
+add set inet dualstack link_sources { type ifname . ether_addr . ipv6_addr; }
 add set inet dualstack hairpins { type ifname . ifname; }
+add set inet dualstack blamed_ipv4 { typeof iifname . @th,192,32; }
 add set inet dualstack sources_ipv4 { type ifname . ether_addr . ipv4_addr; }
 add map inet dualstack ports_ipv4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
 add map inet dualstack ports_on_ipv4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
 add map inet dualstack egress_ipv4 { typeof iifname . ip saddr : verdict; }
+add set inet dualstack blamed_ipv6 { typeof iifname . @th,256,128; }
 add set inet dualstack sources_ipv6 { type ifname . ether_addr . ipv6_addr; }
 add map inet dualstack ports_ipv6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
 add map inet dualstack ports_on_ipv6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
@@ -35,13 +39,19 @@ flush chain inet dualstack to_pods
 flush chain inet dualstack to_outside
 flush chain inet dualstack plan_DIGEST
 add rule inet dualstack guard iifname "vethds*" jump from_pods
+add rule inet dualstack guard iifname "lo" accept
+add rule inet dualstack guard iifname @uplinks accept
+add rule inet dualstack guard fib saddr oifname "vethds*" fib saddr . iif oifname != "vethds*" drop
 add rule inet dualstack from_pods icmpv6 type { nd-router-advert, nd-redirect } drop
 add rule inet dualstack from_pods ip saddr 127.0.0.0/8 drop
 add rule inet dualstack from_pods ip daddr 127.0.0.0/8 drop
 add rule inet dualstack from_pods iifname @guarded jump check_source
-add rule inet dualstack check_source iifname . ether saddr . ip saddr @sources_ipv4 return
-add rule inet dualstack check_source iifname . ether saddr . ip6 saddr @sources_ipv6 return
-add rule inet dualstack check_source iifname . ether saddr @owners ip6 saddr { ::, fe80::/10 } icmpv6 type { mld-listener-report, mld-listener-done, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } return
+add rule inet dualstack from_pods iifname @unguarded accept
+add rule inet dualstack check_source icmp type { destination-unreachable, source-quench, redirect, time-exceeded, parameter-problem } iifname . @th,192,32 != @blamed_ipv4 drop
+add rule inet dualstack check_source icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } iifname . @th,256,128 != @blamed_ipv6 drop
+add rule inet dualstack check_source iifname . ether saddr . ip saddr @sources_ipv4 accept
+add rule inet dualstack check_source iifname . ether saddr . ip6 saddr @sources_ipv6 accept
+add rule inet dualstack check_source iifname . ether saddr . ip6 saddr @link_sources icmpv6 type { mld-listener-report, mld-listener-done, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } accept
 add rule inet dualstack check_source drop
 add rule inet dualstack from_outside fib daddr type local jump host_ports
 add rule inet dualstack from_node fib daddr type local jump host_ports
@@ -82,7 +92,7 @@ const said = {
     { metainfo: { version: '1.1.3' } },
     { table: { family: 'inet', name: 'dualstack', handle: 1 } },
     { set: { name: 'guarded', type: 'ifname', handle: 2, elem: ['vethds01'] } },
-    { set: { name: 'owners', handle: 3, elem: [{ concat: ['vethds01', '02:00:00:00:00:01'] }] } },
+    { set: { name: 'link_sources', handle: 3, elem: [{ concat: ['vethds01', '02:00:00:00:00:01', '::'] }] } },
     {
       map: {
         name: 'ports_ipv4',
@@ -114,7 +124,7 @@ test('a listing, whatever words nft has for protocols', (t) => {
   const listing = parseListing(JSON.stringify(said));
   t.deepEqual(Object.fromEntries(valuesOf(listing)), {
     'guarded vethds01': '',
-    'owners vethds01 02:00:00:00:00:01': '',
+    'link_sources vethds01 02:00:00:00:00:01 ::': '',
     'ports_ipv4 tcp 80': '10.0.0.2 8080',
     'ports_ipv4 udp 53': '10.0.0.2 53',
     'egress_ipv4 vethds01 10.0.0.2': 'jump egress_a',

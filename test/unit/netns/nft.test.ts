@@ -90,7 +90,7 @@ const first = [requireChain(planChain), ...own.map(addElement)];
 
 test('one process, which lists nothing, when all is well', async (t) => {
   await t.notThrowsAsync(
-    install(expectedRuns(t, [[applied(first)]]), 'put', footprint, () => t.fail() as never),
+    install(expectedRuns(t, [[applied(first)]]), 'put', footprint, [], () => t.fail() as never),
   );
 });
 
@@ -101,7 +101,7 @@ test('a second one makes the chain that packets leave by, when nobody has used i
     [applied(first), refusal(absent.replace('stdin:1', `stdin:${position + 1}`))],
     [applied(second)],
   ]);
-  await t.notThrowsAsync(install(run, 'put', footprint, () => t.fail() as never));
+  await t.notThrowsAsync(install(run, 'put', footprint, [], () => t.fail() as never));
 });
 
 const neighbour: Footprint = {
@@ -133,7 +133,7 @@ test('a lost table comes back with everybody’s elements, in one transaction, a
     [listing, listed(plan)],
     [applied(later)],
   ]);
-  await t.notThrowsAsync(install(run, 'put', footprint, () => noted.splice(1, 1)[0] ?? []));
+  await t.notThrowsAsync(install(run, 'put', footprint, [], () => noted.splice(1, 1)[0] ?? []));
 });
 
 test('a table that follows the plan is completed, and what leads elsewhere is set right', async (t) => {
@@ -154,7 +154,7 @@ test('a table that follows the plan is completed, and what leads elsewhere is se
       ]),
     ],
   ]);
-  await t.notThrowsAsync(restore(run, 'repair', () => [neighbour]));
+  await t.notThrowsAsync(restore(run, 'repair', [], () => [neighbour]));
 });
 
 test('a table of another plan, or one that refuses, is made again in one transaction', async (t) => {
@@ -175,7 +175,7 @@ test('a table of another plan, or one that refuses, is made again in one transac
       [listing, listed(plan)],
       [applied(complete(neighbour))],
     ]);
-    await t.notThrowsAsync(restore(run, 'repair', () => [neighbour]));
+    await t.notThrowsAsync(restore(run, 'repair', [], () => [neighbour]));
   }
 });
 
@@ -188,7 +188,7 @@ test('a host port of somebody else is refused, in a table that is well and in on
     [listing, listed(plan, held)],
   ]);
   const error = await t.throwsAsync(
-    install(well, 'put eth0', footprint, () => []),
+    install(well, 'put eth0', footprint, [], () => []),
     { instanceOf: PortInUse },
   );
   t.is(error?.message, 'put eth0: host port *:8080/tcp is in use by 10.244.1.9');
@@ -199,7 +199,7 @@ test('a host port of somebody else is refused, in a table that is well and in on
     [listing, noTable],
   ]);
   const late = await t.throwsAsync(
-    install(lost, 'put', footprint, () => [holder]),
+    install(lost, 'put', footprint, [], () => [holder]),
     { instanceOf: PortInUse },
   );
   t.is(late?.target, '10.244.1.8');

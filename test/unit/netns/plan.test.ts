@@ -17,6 +17,8 @@ function wiring(more: Partial<Wiring> = {}): Wiring {
     alias: 'default/web-0',
     addresses: [ipv4, ipv6],
     routes: defaults,
+    podCIDRs: [],
+    guarded: true,
     ...more,
   };
 }
