@@ -27,6 +27,13 @@ export function isAlive(owner: string): boolean {
   return startTime(Number(pid)) === started;
 }
 
+/** Whether an owner began after another, of this boot. */
+export function isLater(owner: string, other: string): boolean {
+  const began = (one: string) => one.split('.').slice(1).map(Number);
+  const [[start = 0, count = 0], [otherStart = 0, otherCount = 0]] = [began(owner), began(other)];
+  return start > otherStart || (start === otherStart && count > otherCount);
+}
+
 /**
  * Claims a key, unless another living process has it. Of several that meet, at most one gets it. A file that announces us,
  * named for key and owner, is all there is: what a killed process leaves is recognised as dead, so nothing waits for it.

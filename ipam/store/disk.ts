@@ -2,6 +2,7 @@ import { lstatSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codes, errno, Failure, reason } from '../../conf/failure.ts';
 import { describeAttachment, digestOf } from '../attachment.ts';
+import { isLater } from './claim.ts';
 import {
   contentOf,
   createFile,
@@ -289,7 +290,9 @@ export class DiskStore implements LeaseStore {
   /** Whether an attachment is provably dead, and not forgotten yet. */
   isDead(attachment: Attachment): boolean {
     const entry = this.#index.entryOf(attachment);
-    return entry !== undefined && this.#isDeadEntry(entry);
+    if (!entry) return false;
+    const entries = entry.identity === undefined ? [entry] : this.#index.entries();
+    return this.#isDeadEntry(entry, newestOfNamespaces(entries));
   }
 
   /**
@@ -298,20 +301,27 @@ export class DiskStore implements LeaseStore {
    * @param isWanted tells of which addresses they must have one; undefined: whatever they have.
    */
   dead(isWanted?: IsWanted): Attachment[] {
-    const entries = this.#index.entries().filter((entry) => {
-      const { attachment, addresses } = entry;
-      const hasWanted = addresses.some(
-        (address) => isWanted?.(address) && this.#mayHold(attachment, address),
-      );
-      return (!isWanted || hasWanted) && this.#isDeadEntry(entry);
-    });
-    return entries.map(({ attachment }) => attachment);
+    const entries = this.#index.entries();
+    const newest = newestOfNamespaces(entries);
+    const dead = entries.filter(
+      (entry) => (!isWanted || this.#hasWanted(entry, isWanted)) && this.#isDeadEntry(entry, newest),
+    );
+    return dead.map(({ attachment }) => attachment);
   }
 
-  /** A call that adds an attachment has its namespace open: the path may be gone, and the attachment is not dead. */
-  #isDeadEntry(entry: IndexEntry): boolean {
+  #hasWanted({ attachment, addresses }: IndexEntry, isWanted: IsWanted): boolean {
+    return addresses.some((address) => isWanted(address) && this.#mayHold(attachment, address));
+  }
+
+  /**
+   * A call that adds an attachment has its namespace open: the path may be gone, and the attachment is not dead. The kernel
+   * uses the numbers of namespaces again: one that is another container's since tells nothing of this one.
+   */
+  #isDeadEntry(entry: IndexEntry, newest: ReadonlyMap<string, IndexEntry>): boolean {
     const { attachment, netns, identity } = entry;
-    return netns !== '' && !isBeingAdded(entry) && this.#isDead(attachment, netns, identity);
+    if (netns === '' || isBeingAdded(entry)) return false;
+    const since = newest.get(identity ?? '')?.attachment.containerID ?? attachment.containerID;
+    return this.#isDead(attachment, netns, since === attachment.containerID ? identity : undefined);
   }
 
   /**
@@ -447,6 +457,18 @@ export class DiskStore implements LeaseStore {
       });
     }
   }
+}
+
+/** Of those that noted the same namespace, the one that began last. */
+function newestOfNamespaces(entries: readonly IndexEntry[]): ReadonlyMap<string, IndexEntry> {
+  const newest = new Map<string, IndexEntry>();
+  for (const entry of entries) {
+    const { identity, owner } = entry;
+    if (identity === undefined) continue;
+    const other = newest.get(identity);
+    if (!other || isLater(owner, other.owner)) newest.set(identity, entry);
+  }
+  return newest;
 }
 
 function alreadyLeased(attachment: Attachment, held: readonly string[]): Failure {

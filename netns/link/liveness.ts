@@ -12,11 +12,12 @@ export function linkExists(name: string): boolean {
  * Whether an attachment is provably dead: its network namespace is gone, and so is its host end. Starts no
  * process. One whose namespace is not known is never provably dead.
  *
- * @param identity of the namespace, for an attachment without a host end: then nothing may lead to it any more, be its
- *   path gone or not.
+ * @param identity of the namespace, for an attachment without a host end: then nothing may hold it any more, wherever its
+ *   path leads.
  */
 export function isProvablyDead(attachment: Attachment, netns: string, identity?: string): boolean {
-  if (netns === '' || isNamespace(netns)) return false;
-  if (identity !== undefined && isHeld(identity)) return false;
+  if (netns === '') return false;
+  // The path may lead to another namespace by now: process IDs are used again.
+  if (identity === undefined ? isNamespace(netns) : isHeld(identity)) return false;
   return !candidateNames(attachment).some(({ hostEnd }) => linkExists(hostEnd));
 }

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { codes, Failure, reason } from '../../conf/failure.ts';
+import { readText } from '../../conf/text-file.ts';
 
 const ownNamespace = '/proc/self/ns/net';
 
@@ -30,29 +31,33 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Whether a mount of our mount namespace holds a namespace (proc_pid_mountinfo(5)): `… net:[4026532281] /run/netns/a …`. */
-function isMounted(inode: string): boolean {
-  try {
-    return readFileSync('/proc/self/mountinfo', 'utf8').includes(` net:[${inode}] `);
-  } catch {
-    return true;
-  }
+/** Whether a process is in a namespace, or has it open. */
+function isHeldBy(process: string, identity: string): boolean {
+  if (identityOf(`/proc/${process}/ns/net`) === identity) return true;
+  const open = `/proc/${process}/fd`;
+  return namesIn(open).some((descriptor) => identityOf(`${open}/${descriptor}`) === identity);
 }
 
 /**
- * Whether anything holds a network namespace: a process that is in it or has it open, or a mount. Looks at all processes of
- * the host, so it is for when there is no address left.
+ * Whether anything holds a network namespace: a process that is in it or has it open, or a mount, in whatever mount
+ * namespace (proc_pid_mountinfo(5): `… net:[4026532281] /run/netns/a …`). Looks at all processes of the host, so it is for
+ * when there is no address left.
  *
  * @param identity as identityOf.
  */
 export function isHeld(identity: string): boolean {
-  if (isMounted(identity.replace(/.*:/, ''))) return true;
-  const processes = namesIn('/proc').filter((name) => /^\d+$/.test(name));
-  return processes.some((process) => {
-    if (identityOf(`/proc/${process}/ns/net`) === identity) return true;
-    const open = `/proc/${process}/fd`;
-    return namesIn(open).some((descriptor) => identityOf(`${open}/${descriptor}`) === identity);
-  });
+  const inode = identity.replace(/.*:/, '');
+  const looked = new Set<string | undefined>();
+  return namesIn('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .some((process) => {
+      if (isHeldBy(process, identity)) return true;
+      const mounts = identityOf(`/proc/${process}/ns/mnt`);
+      const text = looked.has(mounts) ? undefined : readText(`/proc/${process}/mountinfo`);
+      if (text === undefined) return false;
+      looked.add(mounts);
+      return text.includes(` net:[${inode}] `);
+    });
 }
 
 /** Whether the path is the network namespace that we run in. */

@@ -61,6 +61,8 @@ export interface InProcessCall {
   readonly run: Run;
   /** Of which plugin: dualstack, unless it is said. */
   readonly as?: Answering;
+  /** How long it waits for a host port, in milliseconds: not at all, unless it is said. */
+  readonly portPatience?: number;
 }
 
 /** How a call ended: what it wrote, read back, and the sentences on standard error. */
@@ -73,12 +75,13 @@ export interface InProcessOutcome {
 
 /** One call of the plugin within this process, from its entry point on. */
 export async function callInProcess(command: string, call: InProcessCall): Promise<InProcessOutcome> {
-  const { environment, input, run, as = asPlugin } = call;
+  const { environment, input, run, as = asPlugin, portPatience = 0 } = call;
   const warnings: string[] = [];
   const { output, status: exitStatus } = await as(command, {
     environment,
     readInput: () => (typeof input === 'string' ? input : JSON.stringify(input)),
     ...hostWith(run, (sentence) => void warnings.push(sentence), nodeOf(input)),
+    portPatience,
   });
   return { status: exitStatus, output, object: output === '' ? undefined : JSON.parse(output), warnings };
 }

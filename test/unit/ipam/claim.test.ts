@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { removeDeadClaims, withClaim } from '../../../ipam/store/claim.ts';
+import { isLater, newOwner, removeDeadClaims, withClaim } from '../../../ipam/store/claim.ts';
 import { anotherProcess, temporaryFolder } from '../../lab/stores.ts';
 
 /** The claim of another process. */
@@ -36,4 +36,13 @@ test('what a killed process left counts for nothing, also when its number is in 
   }
   t.true(withClaim(folder, 'key', () => t.pass()));
   t.deepEqual(readdirSync(folder), []);
+});
+
+test('owners are told apart by when they began', (t) => {
+  const [first, second] = [newOwner(), newOwner()];
+  t.true(isLater(second, first));
+  t.false(isLater(first, second));
+  t.false(isLater(first, first));
+  t.true(isLater('1.200.1', '9.100.7'));
+  t.false(isLater('', first));
 });

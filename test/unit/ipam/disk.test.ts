@@ -309,6 +309,30 @@ test('dead are those alone whose namespace is known, and judged to be gone', asy
   );
 });
 
+test('a namespace’s number that another container has since keeps nobody alive', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const [old, other] = [
+    { containerID: 'old', ifname: 'eth0' },
+    { containerID: 'old', ifname: 'net1' },
+  ];
+  const isHeld = (_: Attachment, __: string, identity: string | undefined) => identity === undefined;
+  const begin = async (attachment: Attachment) => {
+    const store = openDisk(dataDir, 'boot-1', isHeld);
+    await store.begin(attachment, { netns: `/proc/4711/${attachment.containerID}`, identity: '4:1' });
+    store.confirm(attachment, []);
+    return store;
+  };
+  for (const attachment of [old, other]) await begin(attachment);
+  const store = await begin(a);
+  t.deepEqual(
+    [old, other, a].map((attachment) => store.isDead(attachment)),
+    [true, true, false],
+  );
+  t.is(store.dead().length, 2);
+  await release(store, a);
+  t.deepEqual(store.dead(), []);
+});
+
 test('the entries of all networks of a folder are found, those of this boot', async (t) => {
   const dataDir = temporaryFolder(t);
   for (const network of ['one', 'two']) {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { codes, Failure } from '../../../conf/failure.ts';
 import { isProvablyDead } from '../../../netns/link/liveness.ts';
-import { isNamespace, isOwnNamespace, openNamespace } from '../../../netns/link/namespace.ts';
+import { identityOf, isNamespace, isOwnNamespace, openNamespace } from '../../../netns/link/namespace.ts';
 
 const own = '/proc/self/ns/net';
 const nowhere = '/run/netns/dualstack-nowhere';
@@ -36,4 +36,7 @@ test('dead is who has neither a namespace nor a link, and only when the namespac
   t.true(isProvablyDead(attachment, '/etc/hostname'));
   t.false(isProvablyDead(attachment, own));
   t.false(isProvablyDead(attachment, ''));
+  t.false(isProvablyDead(attachment, nowhere, identityOf(own)), 'something holds it yet');
+  t.true(isProvablyDead(attachment, own, '4:1'), 'its path leads to another by now');
+  t.false(isProvablyDead(attachment, '', '4:1'));
 });
