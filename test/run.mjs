@@ -77,6 +77,12 @@ const tasks = {
     build: true,
     steps: [['node_modules/ava/entrypoints/cli.js', '--config', 'test/faults/ava.config.mjs']],
   },
+  'test:reference': {
+    commands: network,
+    root: true,
+    build: true,
+    steps: [['node_modules/ava/entrypoints/cli.js', '--config', 'test/reference/ava.config.mjs']],
+  },
   'test:runtimes': {
     commands: network.concat(runtime, ['debootstrap', 'tc']),
     root: true,

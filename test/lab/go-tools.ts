@@ -31,11 +31,13 @@ export async function buildGoTools(
   await writeFile(stamp, versions);
 }
 
-async function go(sources: string, more: Record<string, string>, ...args: string[]): Promise<void> {
+/** Runs the `go` command in a folder, whatever the machine's settings are. @returns what it printed. @throws {Error} without Go. */
+export async function go(sources: string, more: Record<string, string>, ...args: string[]): Promise<string> {
   // Where Go's own installation instructions put it, which is on no machine's default PATH.
   const PATH = `${process.env['PATH']}:/usr/local/go/bin`;
   try {
-    await execa('go', args, { cwd: sources, env: { PATH, GOWORK: 'off', CGO_ENABLED: '0', ...more } });
+    const env = { PATH, GOWORK: 'off', CGO_ENABLED: '0', ...more };
+    return (await execa('go', args, { cwd: sources, env })).stdout;
   } catch (cause) {
     if (cause instanceof ExecaError && cause.code === 'ENOENT') {
       const message = 'is built with Go, and there is none here: install it from https://go.dev/dl.';
