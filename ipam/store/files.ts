@@ -155,11 +155,6 @@ export function isOpenToOthers(mode: number): boolean {
   return (mode & writableByOthers) !== 0 && (mode & sticky) === 0;
 }
 
-/** When a file was written, in milliseconds since the epoch; one that is gone, after all others. */
-export function writtenAt(path: string): number {
-  return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
-}
-
 /** The names in a folder; none when there is no folder. */
 export function namesIn(folder: string): string[] {
   try {

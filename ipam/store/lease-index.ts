@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { digestOf } from '../attachment.ts';
-import { claim, isAlive, newOwner, removeDeadClaims, withClaim } from './claim.ts';
+import { claim, isAlive, isLater, newOwner, removeDeadClaims, withClaim } from './claim.ts';
 import {
   appendToFile,
   contentOf,
@@ -12,7 +12,6 @@ import {
   namesIn,
   removeFolderIfEmpty,
   replaceBy,
-  writtenAt,
 } from './files.ts';
 import { formatEntryHead, type IndexEntry, type Origin, parseEntry } from './lease-file.ts';
 import type { Attachment } from './store.ts';
@@ -35,19 +34,27 @@ export function isBeingAdded({ owner, added, ended }: IndexEntry): boolean {
   return !added && !ended && isAlive(owner);
 }
 
-/** The entries of this boot of every network that has its leases in one of the folders, the oldest first. */
+/** Those that were added whole come first, and of each the one that began first: what two of them note is the first one's. */
+function inOrder(one: IndexEntry, other: IndexEntry): number {
+  if (one.added !== other.added) return one.added ? -1 : 1;
+  return Number(isLater(one.owner, other.owner)) - Number(isLater(other.owner, one.owner));
+}
+
+/**
+ * The entries of this boot of every network that has its leases in one of the folders, the oldest first. Clocks and times of
+ * files say nothing of that: both change.
+ */
 export function entriesOfAllNetworks(dataDirs: readonly string[], bootID: string): NetworkEntry[] {
   const found = dataDirs.flatMap((dataDir) => {
     const state = `${dataDir}/${stateFolder}`;
     return namesIn(state).flatMap((network) => entriesOf(dataDir, network, `${state}/${network}`, bootID));
   });
-  return found.sort((one, other) => one.since - other.since);
+  return found.sort(inOrder);
 }
 
 function entriesOf(dataDir: string, network: string, state: string, bootID: string) {
   const index = new LeaseIndex(state, bootID);
-  const since = ({ attachment }: IndexEntry) => writtenAt(index.pathOf(attachment));
-  return index.entries().map((entry) => ({ ...entry, network, dataDir, since: since(entry) }));
+  return index.entries().map((entry) => ({ ...entry, network, dataDir }));
 }
 
 /**

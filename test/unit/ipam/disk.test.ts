@@ -6,6 +6,7 @@ import fs, {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -342,6 +343,22 @@ test('the entries of all networks of a folder are found, those of this boot', as
   const found = entriesOfAllNetworks([dataDir], 'boot-1').map(({ attachment }) => attachment.containerID);
   t.deepEqual(found.sort(), ['one', 'two']);
   t.deepEqual(entriesOfAllNetworks([dataDir], 'boot-2'), []);
+});
+
+test('the entries of all networks come in the order in which they began, those that were added whole first', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const names = ['waiting', 'first', 'second'];
+  for (const containerID of names) {
+    const attachment = { containerID, ifname: 'eth0' };
+    const store = openDisk(dataDir);
+    await store.begin(attachment, { netns: '' });
+    if (containerID !== 'waiting') store.confirm(attachment, []);
+    // A clock that goes backwards: whoever came later was written earlier.
+    const written = 2_000_000_000 - 1000 * names.indexOf(containerID);
+    utimesSync(`${dataDir}/.dualstack/pods/boot-1/${digestOf(attachment)}`, written, written);
+  }
+  const found = entriesOfAllNetworks([dataDir], 'boot-1').map(({ attachment }) => attachment.containerID);
+  t.deepEqual(found, ['first', 'second', 'waiting']);
 });
 
 test('everybody who has a lease, or began one, is known', async (t) => {
