@@ -27,6 +27,17 @@ const packageOf = JSON.parse(readFileSync(join(root, 'test/debian-packages.json'
 const network = ['ip', 'nft', 'conntrack', 'nsenter', 'ping'];
 const runtime = ['containerd', 'ctr', 'runc', 'busybox', '/usr/lib/cni/loopback'];
 
+/** What builds for the architecture that this machine is not. */
+const foreign = process.arch === 'arm64' ? 'x86_64' : 'aarch64';
+const crossBuild = [
+  'gcc',
+  'musl-gcc',
+  `${foreign}-linux-gnu-gcc`,
+  `/usr/${foreign}-linux-gnu/lib/libc.a`,
+  `qemu-${foreign}`,
+  `/usr/${foreign}-linux-gnu/lib/libstdc++.so.6`,
+];
+
 /** What each task needs, and the commands that it is. `root`: it makes network namespaces. */
 const tasks = {
   bench: {
@@ -36,6 +47,7 @@ const tasks = {
     steps: [['test/bench/main.ts']],
   },
   build: { commands: [], root: false, build: true, steps: [] },
+  release: { commands: crossBuild, root: false, build: false, steps: [['build.mjs', '--release']] },
   demo: { commands: network, root: true, build: true, steps: [['test/demo/main.ts']] },
   test: {
     commands: network.concat(runtime, [
