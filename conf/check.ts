@@ -25,7 +25,7 @@ function suggestion(key: string, known: readonly string[]): string {
   return meant ? `: did you mean "${meant}"?` : '';
 }
 
-/** For what no rule has words of its own: an object or a string that is none. */
+/** For values that no rule describes: something that should be an object or a string, and is not. */
 function mustBe(issue: z.core.$ZodRawIssue): string | undefined {
   return issue.code === 'invalid_type' ? `must be ${withArticle(issue.expected)}` : undefined;
 }
@@ -39,10 +39,10 @@ interface Shape<T> {
 }
 
 /**
- * What the input is in the terms of a schema; keys that say nothing are absent (unset.ts).
+ * Checks the input against a schema. Keys without a value count as absent (unset.ts).
  *
- * @param keysAt for the known key that was meant.
- * @param root where the input stands in what the user wrote.
+ * @param keysAt finds the closest known key.
+ * @param root the place of the input in what the user wrote.
  * @throws {Failure} code 7, with a sentence for each thing that is wrong.
  */
 export function check<T>(shape: Shape<T>, input: unknown, root = '', keysAt: KeysAt = () => []): T {

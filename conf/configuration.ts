@@ -6,7 +6,7 @@ import { namePattern } from './name.ts';
 import { rejectUnreachable } from './routes.ts';
 import * as rules from './rules.ts';
 
-/** Where leases live unless `dataDir` says otherwise: in memory, for they do not outlive the boot. */
+/** The default `dataDir`: in memory, because leases end with the boot. */
 export const defaultDataDir = '/run/dualstack';
 
 /** The name of a network: it becomes the name of a folder (CNI 1.1.0, "Network configuration format"). */
@@ -17,10 +17,10 @@ const name = z.string({ error: () => 'must be a string' }).check(
   z.maxLength(255, { error: () => 'must not be longer than 255 characters' }),
 );
 
-/** What DEL needs, and no more: it must succeed whatever has become of the rest of the configuration. */
+/** Only what DEL needs: a DEL must succeed even if the rest of the configuration has become invalid. */
 const locator = z.object({ name, dataDir: z._default(rules.absolutePath, defaultDataDir) });
 
-/** Keys that the runtime or its library adds, or that every plugin has: not ours to check. */
+/** Keys that the runtime or its library adds, or that every plugin has. They are not checked. */
 const foreign = {
   cniVersion: z.optional(z.string()),
   type: z.optional(z.string()),
@@ -55,7 +55,7 @@ const addressing = {
   resolvConf: z.optional(rules.absolutePath),
 };
 
-/** Another plugin that gives the addresses; its other keys are its own. */
+/** Another plugin that assigns the addresses. Its other keys are not checked. */
 const delegate = z.looseObject(
   { type: rules.pluginType },
   { error: () => 'must be an object with the type of an IPAM plugin' },
@@ -77,7 +77,7 @@ const schema = z.strictObject({
   logFile: z.optional(rules.absolutePath),
 });
 
-/** Our part of a configuration whose plugin is another one, and we its IPAM plugin. */
+/** The `ipam` object in the configuration of another plugin that uses us as its IPAM plugin. */
 const ipamSchema = z.strictObject({ ...addressing, type: z.string() });
 
 export type Locator = z.output<typeof locator>;
@@ -89,7 +89,7 @@ export type Masquerade = z.output<typeof rules.masquerade>;
 export type Dns = z.output<typeof rules.dns>;
 export type { Address, Cidr };
 
-/** The first set of ranges may stand at the top, as in host-local. @throws {Failure} code 7 for half of one. */
+/** The first set of ranges can be at the top level, as in host-local. @throws {Failure} code 7 for half of one. */
 function withShortForm<T extends ShortForm>(input: T): T {
   const { subnet, rangeStart, rangeEnd, gateway, ranges = [] } = input;
   if (subnet) return { ...input, ranges: [[{ subnet, rangeStart, rangeEnd, gateway }], ...ranges] };
@@ -102,7 +102,7 @@ function withShortForm<T extends ShortForm>(input: T): T {
 
 type ShortForm = Pick<Addressing, 'subnet' | 'rangeStart' | 'rangeEnd' | 'gateway' | 'ranges'>;
 
-/** Lists that are there and empty are a word in the reference plugins: no resolver settings, also where others have some. */
+/** In the reference plugins, an empty list has a meaning: no resolver settings, even if others have some. */
 function withEmptyDns<T extends Pick<Addressing, 'dns'>>(own: T, input: unknown): T {
   const lists = typeof input === 'object' && input !== null ? Object.values(input) : [];
   return own.dns || !lists.some(Array.isArray) ? own : { ...own, dns: {} };
@@ -127,13 +127,13 @@ function withoutReserved(input: Readonly<Record<string, unknown>>): Record<strin
 }
 
 /**
- * Checks a network configuration and makes it a typed object: addresses and CIDRs parsed, defaults in place.
+ * Checks a network configuration and turns it into a typed object, with parsed addresses and CIDRs, and defaults.
  *
- * @throws {Failure} code 7, naming each key that is wrong, and the nearest right one for an unknown key.
+ * @throws {Failure} code 7, which names each invalid key, and suggests the closest known key for an unknown one.
  */
 export function parseConfiguration(input: Readonly<Record<string, unknown>>): Configuration {
   const configuration = check(schema, withoutReserved(input), '', (path) => knownKeys(schema, path));
-  // What the gateways are, the pools say, or a delegate that was not asked yet.
+  // The pools, or a delegate that was not called yet, determine the gateways.
   rejectUnreachable(configuration.routes ?? [], []);
   return withEmptyDns(withShortForm(configuration), input['dns']);
 }
@@ -149,14 +149,14 @@ export function parseIpamConfiguration(
   const { name: network } = check(z.object({ name }), input);
   const ipam = input['ipam'];
   const own = check(ipamSchema, ipam, 'ipam', (path) => knownKeys(ipamSchema, path));
-  // What else is on its link, the other plugin knows.
+  // Only the other plugin knows what else is on its link.
   rejectUnreachable(own.routes ?? [], []);
   const dns = typeof ipam === 'object' && ipam !== null && 'dns' in ipam ? ipam.dns : undefined;
   return { ...withEmptyDns(withShortForm(own), dns), name: network };
 }
 
 /**
- * Reads only what finds the state of a network: its name and its folder.
+ * Reads only what is needed to find the state of a network: its name and its folder.
  *
  * @throws {Failure} code 7 when one of these is wrong.
  */

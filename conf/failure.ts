@@ -27,7 +27,7 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
-/** What every layer throws when a request cannot be met: it becomes the CNI error on standard output. */
+/** The error that every layer throws when it cannot fulfil a request. It becomes the CNI error on standard output. */
 export class Failure extends Error {
   override readonly name = 'Failure';
   /** One of `codes`, or one that a delegate gave. */
@@ -53,12 +53,12 @@ export function errno(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** What somebody wrote, for a message: in quotes, one line, and no longer than a line. */
+/** Quotes a value from outside for a message: at most one line long. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
-/** A list for a message: its first ten, which alone are described, and how many there are beyond. */
+/** A list for a message: the first ten items, and how many more there are. */
 export function enumerate<T = string>(
   items: readonly T[],
   separator: string,

@@ -2,7 +2,7 @@ import { Address4, Address6 } from 'ip-address';
 
 export type FamilyName = 'IPv4' | 'IPv6';
 
-/** An address family, as data: code loops over families and asks them, and is never written twice. */
+/** An address family, as data. Code loops over the families, so nothing is written twice. */
 export interface Family {
   readonly name: FamilyName;
   /** The digit in `version` of CNI results before 1.0.0. */
@@ -11,7 +11,7 @@ export interface Family {
   readonly bits: 32 | 128;
   /** The destination of a default route. */
   readonly everywhere: string;
-  /** The address as a number, or undefined when the text is no address of this family. */
+  /** The address as a number, or undefined if the text is not an address of this family. */
   parse(text: string): bigint | undefined;
   /** The canonical text: dotted decimal, RFC 5952. */
   format(value: bigint): string;
@@ -61,10 +61,10 @@ export const IPv6: Family = {
   format: (value) => Address6.fromBigInt(value).correctForm(),
 };
 
-/** In the order in which pools are tried: IPv6 follows IPv4, for it takes over its host number. */
+/** In the order in which pools are tried: IPv6 comes after IPv4, because it reuses the host number. */
 export const families: readonly Family[] = [IPv4, IPv6];
 
-/** @returns undefined when the text is no address, or one with a prefix length or a zone. */
+/** @returns undefined if the text is not an address, or has a prefix length or a zone. */
 export function parseAddress(text: string): Address | undefined {
   for (const family of families) {
     const value = family.parse(text);
@@ -84,7 +84,7 @@ function splitPrefix(text: string): { address: Address; prefix: number } | undef
   return address && length !== '' && prefix <= address.family.bits ? { address, prefix } : undefined;
 }
 
-/** How many addresses a prefix of this length holds. */
+/** The number of addresses in a prefix of this length. */
 export function sizeOf(family: Family, prefix: number): bigint {
   return 1n << BigInt(family.bits - prefix);
 }
@@ -98,7 +98,7 @@ export function parseInterfaceAddress(text: string): { address: Address; network
   return { address, network: { family: address.family, base, prefix } };
 }
 
-/** @returns undefined when the text is no CIDR, or when it has host bits set. */
+/** @returns undefined if the text is not a CIDR, or has host bits set. */
 export function parseCidr(text: string): Cidr | undefined {
   const parts = parseInterfaceAddress(text);
   return parts && parts.address.value === parts.network.base ? parts.network : undefined;
@@ -133,7 +133,7 @@ export function contains(cidr: Cidr, address: Address): boolean {
   return address.family === cidr.family && address.value >= cidr.base && address.value <= lastOf(cidr);
 }
 
-/** Whether two CIDRs have an address in common: then one holds the other. */
+/** Whether two CIDRs share an address. If they do, one contains the other. */
 export function overlap(one: Cidr, other: Cidr): boolean {
   const holds = (whole: Cidr, part: Cidr) => contains(whole, { family: part.family, value: part.base });
   return holds(one, other) || holds(other, one);

@@ -3,7 +3,7 @@ const depth = 5;
 
 /**
  * Capabilities as the conventions spell them. containerd's library writes the names of its Go fields (`HostPort`,
- * `Servers`), which a reader in Go does not mind.
+ * `Servers`), because a Go reader ignores case.
  */
 export function inConventionalSpelling(value: unknown, levels = depth): unknown {
   if (levels === 0 || typeof value !== 'object' || value === null) return value;

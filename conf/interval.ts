@@ -1,6 +1,6 @@
 import { type Cidr, type Family, type Interval, intervalOf, sizeOf } from './family.ts';
 
-/** As few intervals as hold the same addresses, in order. All CIDRs are of one family. */
+/** The smallest number of intervals with the same addresses, in order. All CIDRs are of one family. */
 export function merged(ranges: readonly Cidr[]): Interval[] {
   const sorted = ranges.map(intervalOf).sort((a, b) => (a.first < b.first ? -1 : 1));
   const done: { first: bigint; last: bigint }[] = [];
@@ -12,7 +12,7 @@ export function merged(ranges: readonly Cidr[]): Interval[] {
   return done;
 }
 
-/** What is left of an interval when others are taken out of it. */
+/** An interval without the addresses of other intervals. */
 export function subtract(interval: Interval, taken: readonly Interval[]): Interval[] {
   return taken.reduce<Interval[]>(
     (left, out) =>
@@ -26,12 +26,12 @@ export function subtract(interval: Interval, taken: readonly Interval[]): Interv
   );
 }
 
-/** Whether CIDRs of a family hold all its addresses. */
+/** Whether CIDRs cover all addresses of their family. */
 export function isEverything(family: Family, ranges: readonly Cidr[]): boolean {
   return merged(ranges).some(({ first, last }) => last - first + 1n === sizeOf(family, 0));
 }
 
-/** `10.0.0.0/8`, `10.0.0.1`, or `10.0.0.0-10.2.255.255` for what is no CIDR. */
+/** `10.0.0.0/8`, `10.0.0.1`, or `10.0.0.0-10.2.255.255` if it is not a CIDR. */
 export function formatInterval(family: Family, { first, last }: Interval): string {
   const size = last - first + 1n;
   const bits = size.toString(2).length - 1;

@@ -15,15 +15,15 @@ function distance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-/** Whether so many edits leave half of the longer word as it is. */
+/** Whether at least half of the longer word stays unchanged after this number of edits. */
 function isNear(edits: number, a: string, b: string): boolean {
   return edits * 2 <= Math.max(a.length, b.length);
 }
 
-/** The known word that was probably meant: the nearest one, unless half of it would have to change. */
+/** The known word that was probably meant: the closest one, unless half of it would have to change. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const near = known
-    // A difference in length takes as many edits: an endless word is compared with nothing.
+    // A difference in length needs at least that many edits, so a very long word is not compared at all.
     .filter((candidate) => isNear(Math.abs(word.length - candidate.length), word, candidate))
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, edits }) => isNear(edits, word, candidate));

@@ -1,6 +1,6 @@
 import type { Dns } from './configuration.ts';
 
-/** What stands behind each word, in all lines of it. */
+/** The words after each keyword, from all its lines. */
 type Read = (words: readonly string[]) => Dns;
 
 const keys: Readonly<Record<string, Read>> = {
@@ -10,7 +10,7 @@ const keys: Readonly<Record<string, Read>> = {
   options: (options) => ({ options: [...options] }),
 };
 
-/** Lists grow by each line; of several domains the last one counts. */
+/** Lists collect all lines; for the domain, the last line wins. */
 function joined(before: Dns, line: Dns): Dns {
   const entries = Object.entries(line).map(([key, value]) => {
     const earlier = before[key as keyof Dns];
@@ -20,7 +20,7 @@ function joined(before: Dns, line: Dns): Dns {
 }
 
 /**
- * Resolver settings out of a file of resolv.conf(5), as host-local reads them:
+ * Parses resolver settings from a file (resolv.conf(5)), like host-local:
  *
  *     # of the node
  *     nameserver 10.96.0.10

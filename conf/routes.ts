@@ -1,7 +1,7 @@
 import { codes, Failure } from './failure.ts';
 import { type Address, type Cidr, cidrs, contains, formatAddress, formatCidr } from './family.ts';
 
-/** One entry of `routes`, as far as it says how packets go. */
+/** The fields of an entry of `routes` that decide where packets go. */
 interface Hop {
   readonly dst: Cidr;
   readonly gw?: Address | undefined;
@@ -13,14 +13,14 @@ interface Hop {
 /** The table "main", which is the kernel's choice as well (rtnetlink(7)). */
 const mainTable = 254;
 
-/** What the kernel puts in place of no priority (ip-route(8)). */
+/** The kernel's default priority (ip-route(8)). */
 const defaultPriority = { IPv4: 0, IPv6: 1024 } as const;
 
 function tableOf({ table }: Hop): number {
   return table || mainTable;
 }
 
-/** What tells routes apart: the kernel takes no second one of the same, wherever it leads. */
+/** Identifies a route: the kernel rejects a second route with the same key, even if it leads elsewhere. */
 function placeOf(hop: Hop): string {
   const priority = hop.priority || defaultPriority[hop.dst.family.name];
   return [formatCidr(hop.dst), priority, tableOf(hop)].join(' ');
@@ -40,24 +40,24 @@ function doubleOf(hop: Hop, before: readonly Hop[], gateways: readonly Address[]
   return `leads to ${formatCidr(hop.dst)} as routes[${first}] does: give it another priority or table, or leave one out`;
 }
 
-/** From here on a scope says that its destinations are on the link: such a route has no gateway (rtnetlink(7)). */
+/** With this scope or a higher one, destinations are on the link, so the route has no gateway (rtnetlink(7)). */
 export const linkScope = 253;
 
 /** "Nowhere": the kernel takes no such route. */
 const noScope = 255;
 
 /**
- * No interface has one of these, so that nothing goes through it: "this host", loopback, multicast, broadcast (RFC 6890,
- * 2.2.2; RFC 5771), and for IPv6 unspecified, loopback, multicast (RFC 4291, 2.4).
+ * No interface can have one of these addresses, so nothing can be routed through them: "this host", loopback,
+ * multicast, broadcast (RFC 6890, 2.2.2; RFC 5771), and for IPv6 unspecified, loopback, multicast (RFC 4291, 2.4).
  */
 const nobodys = cidrs(
   ...['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '255.255.255.255/32', '::/127', 'ff00::/8'],
 );
 
-/** On every link, whatever its other addresses are (RFC 4291, 2.5.6). */
+/** Present on every link, regardless of its other addresses (RFC 4291, 2.5.6). */
 const linkLocal = cidrs('fe80::/10');
 
-/** Whether an interface may have the address, so that packets can go through it. */
+/** Whether an interface can have the address, so that it can be a gateway. */
 export function canBeGateway(address: Address): boolean {
   return !nobodys.some((range) => contains(range, address));
 }
@@ -84,10 +84,10 @@ function problemOf(hop: Hop, before: readonly Hop[], gateways: readonly Address[
 }
 
 /**
- * Holds routes against the gateways that a pod has, all that can be known before the kernel is asked.
+ * Checks routes against a pod's gateways, as far as that is possible without the kernel.
  *
- * @param gateways of a family; when it has none, nobody knows them yet.
- * @throws {Failure} code 7 for a gateway that no packet could go through.
+ * @param gateways of a family; empty if they are not known yet.
+ * @throws {Failure} code 7 for a gateway that cannot be reached.
  */
 export function rejectUnreachable(routes: readonly Hop[], gateways: readonly Address[]): void {
   routes.forEach((hop, index) => {

@@ -3,7 +3,7 @@ import { quote } from './failure.ts';
 import { parseAddress, parseCidr, parseInterfaceAddress } from './family.ts';
 import { namePattern } from './name.ts';
 
-/** A string that `parse` understands, or an issue that says what it must be. */
+/** A string that `parse` accepts; otherwise an issue that says what it must be. */
 function parsed<T>(mustBe: string, parse: (text: string) => T | undefined) {
   return z.pipe(
     z.string({ error: () => `must be ${mustBe}` }),
@@ -23,19 +23,19 @@ export const cidr = parsed(
   parseCidr,
 );
 
-/** A single address is the CIDR that holds nothing else. */
+/** A single address is a CIDR with one address. */
 export const cidrOrAddress = parsed('an IP address or a CIDR without host bits', (text) => {
   const single = parseAddress(text);
   return single ? { family: single.family, base: single.value, prefix: single.family.bits } : parseCidr(text);
 });
 
-/** As the `ips` capability and `args.cni.ips` have them: the prefix length is optional, and not ours to use. */
+/** As the `ips` capability and `args.cni.ips` have them: the prefix length is optional, and ignored. */
 export const requestedAddress = parsed(
   'an IP address, with or without a prefix length',
   (text) => parseAddress(text) ?? parseInterfaceAddress(text)?.address,
 );
 
-/** Two that are equal when they are read say the same, and the second nothing more. */
+/** Entries that are equal after parsing count as one. */
 function distinct<T>(items: readonly T[]): T[] {
   const seen = new Set<string>();
   return items.filter((item) => {
@@ -44,7 +44,7 @@ function distinct<T>(items: readonly T[]): T[] {
   });
 }
 
-/** A list whose items are each there once, where they are first. */
+/** Removes duplicates; the first occurrence stays. */
 export function listOf<T extends z.core.$ZodType>(items: T, of: string) {
   return z.pipe(
     z.array(items, { error: () => `must be a list of ${of}` }),
@@ -65,7 +65,7 @@ export const absolutePath = z
     ),
   );
 
-/** An optional number, of which programs in Go write 0 when nobody set it. */
+/** An optional number. Go programs write 0 if nobody set it. */
 function numberOrUnset(mustBe: string, isRight: (value: number) => boolean, range = mustBe) {
   return z.pipe(
     z
@@ -126,7 +126,7 @@ export const route = z.strictObject({
   mtu: z.optional(mtu),
   advmss: z.optional(unsignedOrUnset),
   priority: z.optional(unsignedOrUnset),
-  // Pointers in Go: 0 is the kernel's choice of a table, and the scope "global".
+  // Pointers in Go, so 0 is a value: the kernel's default table, and the scope "global".
   table: z.optional(unsigned),
   scope: z.optional(unsigned),
 });
@@ -139,7 +139,7 @@ export const range = z.strictObject({
   gateway: z.optional(address),
 });
 
-/** The outer list is one for each address that an attachment gets. */
+/** The outer list has one set for each address of an attachment. */
 export const rangeSets = listOf(
   listOf(range, 'ranges').check(
     z.refine((ranges) => ranges.length > 0, { error: () => 'must hold a range' }),
@@ -174,13 +174,13 @@ const [rate, burst] = [bits(' per second', 2 ** 64), bits('', 8 * (2 ** 32 - 1))
 export interface Limit {
   /** In bits per second. */
   readonly rate: number;
-  /** How much may go at once after a rest, in bits. */
+  /** How much can be sent at once after a pause, in bits. */
   readonly burst: number;
 }
 
 const directions = ['ingress', 'egress'] as const;
 
-/** The limits of a pod, towards it (`ingress`) and from it; none in a direction that has none. */
+/** The limits of a pod, to it (`ingress`) and from it; absent for a direction without a limit. */
 export type Bandwidth = Readonly<Partial<Record<(typeof directions)[number], Limit>>>;
 
 /** As the `bandwidth` capability has it: 0 is no limit, and a limit has both a rate and a burst. */

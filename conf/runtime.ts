@@ -6,8 +6,8 @@ import * as rules from './rules.ts';
 import { isUnset } from './unset.ts';
 
 /**
- * What the runtime asks for, for one pod (CNI CONVENTIONS.md, "Dynamic Plugin specific fields"). Capabilities that
- * are not ours are ignored: a runtime may send more than it was asked for.
+ * What the runtime requests for one pod (CNI CONVENTIONS.md, "Dynamic Plugin specific fields"). Unknown capabilities
+ * are ignored: a runtime can send more than the configuration declares.
  */
 const runtimeConfig = z.object({
   ips: z._default(rules.listOf(rules.requestedAddress, 'IP addresses'), []),
@@ -24,7 +24,7 @@ const runtimeConfig = z.object({
   ),
 });
 
-/** The capabilities that we act on: a network configuration should offer these and no others. */
+/** The capabilities that the plugin supports. A network configuration should declare only these. */
 export const capabilities: readonly string[] = Object.keys(runtimeConfig.shape);
 
 const requested = z.object({
@@ -34,7 +34,7 @@ const requested = z.object({
 
 const args = z.object({ cni: z.optional(requested) });
 
-/** Within `ipRanges`; what is unknown elsewhere is not ours. */
+/** Unknown keys are errors only within `ipRanges`. */
 function capabilityKeys(path: readonly PropertyKey[]): string[] {
   return path[0] === 'ipRanges' ? Object.keys(rules.range.shape) : [];
 }
@@ -42,7 +42,7 @@ function capabilityKeys(path: readonly PropertyKey[]): string[] {
 export type PortMapping = z.output<typeof rules.portMapping>;
 export type RuntimeConfig = z.output<typeof runtimeConfig>;
 
-/** @throws {Failure} code 7, naming the capability that is wrong. */
+/** @throws {Failure} code 7, which names the invalid capability. */
 export function parseRuntimeConfig(input: unknown): RuntimeConfig {
   return check(
     runtimeConfig,
@@ -52,7 +52,7 @@ export function parseRuntimeConfig(input: unknown): RuntimeConfig {
   );
 }
 
-/** What is asked for in a place other than the capabilities. */
+/** Requests that are not made by capabilities. */
 export type Requested = z.output<typeof requested>;
 
 /** `args.cni`: `ips` and `mac`. @throws {Failure} code 7. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What is in a file of the kernel (/proc, /sys); undefined when there is none, or it cannot be read. */
+/** The content of a file of the kernel (/proc, /sys); undefined if it does not exist or cannot be read. */
 export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

@@ -3,19 +3,19 @@ const depth = 6;
 
 type Path = readonly PropertyKey[];
 
-/** The keys that are known at a place; none where anything goes. */
+/** The known keys at a place; empty if any key is allowed. */
 export type KeysAt = (path: Path) => readonly string[];
 
-/** Whether a value says nothing, as programs in Go read it. */
+/** Whether a Go program would treat a value as not set. */
 export function isUnset(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
 /**
- * An object without the keys that say nothing. Programs in Go write what nobody set as null, "", [] or {}, and read all
- * of these as unset. What a number of 0 means, the rule of its key says; false is a word like any other. Items of a list
- * stay, for each has its place; and so do unknown keys, which are mistyped.
+ * An object without keys that are not set. Go programs write a value that nobody set as null, "", [] or {}, and read
+ * all of these as not set. What 0 means is decided by the rule of the key; false is a value. List items stay because
+ * their position matters, and unknown keys stay because they are probably mistyped.
  */
 export function withoutUnset(value: unknown, keysAt: KeysAt = () => [], path: Path = []): unknown {
   if (path.length === depth || typeof value !== 'object' || value === null) return value;

@@ -4,7 +4,7 @@ import { capacity, describePool, handsOut, type Pool, type Span, spanOf, success
 import type { Preference } from './preference.ts';
 import type { Attachment, LeaseStore } from './store/store.ts';
 
-/** An address of a pod, and what it reaches everything through. */
+/** An address of a pod, and its gateway. */
 export interface Endpoint {
   readonly address: Address;
   readonly gateway: Address;
@@ -22,7 +22,7 @@ export interface Lease {
   readonly warnings: readonly string[];
 }
 
-/** There is no address for a request, and there may be one when its holder is gone. */
+/** No address is available now, but one can become available when its holder is removed. */
 export class WithoutRoom extends Failure {
   /** Which addresses would do. */
   readonly wants: (address: string) => boolean;
@@ -33,10 +33,10 @@ export class WithoutRoom extends Failure {
   }
 }
 
-/** So many taken addresses in a row are tried one by one; after that all taken ones are read at once. */
+/** After this number of taken addresses in a row, all taken addresses are read at once instead of one by one. */
 const patience = 16;
 
-/** The addresses of a pool, each once, round robin from the one after the last given. */
+/** The addresses of a pool, each once, starting after the last one that was assigned. */
 function* candidates(pool: Pool, last: bigint | undefined): Generator<bigint> {
   const start = successor(pool, last);
   let value = start;
@@ -74,7 +74,7 @@ class Taker {
    * The address that the runtime asked for.
    *
    * @throws {Failure} code 7 outside the pool.
-   * @throws {WithoutRoom} code 101 when somebody has it.
+   * @throws {WithoutRoom} code 101 when it is taken.
    */
   exactly(requested: Address): LeasedAddress {
     const text = formatAddress(requested);
@@ -91,7 +91,7 @@ class Taker {
     throw new WithoutRoom(failure, (address) => address === text);
   }
 
-  /** The address with this host number, in the first subnet that has it free; none when there is no number. */
+  /** The address with this host number in the first subnet in which it is free; none without a number. */
   paired(number: bigint | undefined): LeasedAddress | undefined {
     if (number === undefined) return undefined;
     for (const subnet of this.#pool.subnets) {
@@ -134,7 +134,9 @@ function exhausted(pool: Pool): WithoutRoom {
   return new WithoutRoom(failure, (address) => handsOut(pool, address));
 }
 
-/** @throws {Failure} code 7 for an address of a family that the pod does not get, and for a second one of one. */
+/**
+ * @throws {Failure} code 7 for an address of a family that the pod does not get, and for a second address of a family.
+ */
 function rejectMisplaced(requested: readonly Address[], preference: Preference): void {
   requested.forEach((address, index) => {
     const text = formatAddress(address);
@@ -154,13 +156,13 @@ function rejectMisplaced(requested: readonly Address[], preference: Preference):
 }
 
 /**
- * Gives an attachment one address of each preferred pool. A second family first tries the host number that the
- * first one got (10.244.1.7, fd00:10:244:1::7).
+ * Assigns an attachment one address from each preferred pool. The second family first tries the host number of the
+ * first (10.244.1.7, fd00:10:244:1::7).
  *
- * @param requested addresses that the runtime asks for, one of a family at most.
- * @throws {WithoutRoom} code 100 when a pool has none left; a lenient preference warns instead while another family
- *   has an address. Code 101 for a requested address that somebody has. Then nothing stays taken.
- * @throws {Failure} code 7 for a requested address that no pool hands out.
+ * @param requested addresses that the runtime requests, at most one of each family.
+ * @throws {WithoutRoom} code 100 when a pool has none left; a lenient preference warns instead while another family has
+ *   an address. Code 101 for a requested address that somebody has. Then nothing stays taken.
+ * @throws {Failure} code 7 for a requested address that no pool assigns.
  */
 export function allocate(
   preference: Preference,
@@ -178,7 +180,7 @@ export function allocate(
   }
 }
 
-/** @param given what was taken so far, also when this throws. */
+/** @param given filled with what was taken, also if this function throws. */
 function take(
   preference: Preference,
   store: LeaseStore,

@@ -22,7 +22,10 @@ export interface Span extends Interval {
   readonly gateway: Address;
 }
 
-/** What one address of an attachment is taken from: a family's spans, none of them empty or overlapping. */
+/**
+ * The addresses of one family, as spans that are not empty and do not overlap. An attachment gets one address from a
+ * pool.
+ */
 export interface Pool {
   readonly family: Family;
   /** Its place in the configuration: the number in the name of host-local's `last_reserved_ip.<n>`. */
@@ -39,7 +42,7 @@ export interface PoolInput {
   readonly exclude: readonly Cidr[];
   readonly gateway?: Address | undefined;
   readonly gateways: readonly Address[];
-  /** Of the pods that we wire: each must lead through what is on their link. */
+  /** Only for pods that this plugin connects: each route must use a gateway on their link. */
   readonly routes?: readonly Route[] | undefined;
 }
 
@@ -52,14 +55,14 @@ function invalid(message: string): Failure {
   return new Failure(codes.configuration, `invalid network configuration: ${message}`);
 }
 
-/** The first address of a subnet that is not its network or subnet-router anycast address. */
+/** The first address of a subnet after its network address or subnet-router anycast address. */
 function firstHost(subnet: Cidr): Address {
   const hostBits = subnet.family.bits - subnet.prefix;
   // RFC 3021 (/31) and RFC 6164 (/127): a link of two has no such addresses; nor has a single one.
   return { family: subnet.family, value: hostBits > 1 ? subnet.base + 1n : subnet.base };
 }
 
-/** Never handed out: network and broadcast address (IPv4), subnet-router anycast address (RFC 4291, 2.6.1). */
+/** Never assigned: network and broadcast address (IPv4), subnet-router anycast address (RFC 4291, 2.6.1). */
 function reserved(subnet: Cidr): Interval[] {
   if (subnet.family.bits - subnet.prefix <= 1) return [];
   const lowest = { first: subnet.base, last: subnet.base };
@@ -74,7 +77,7 @@ function gatewayOf(subnet: Cidr, own: Address | undefined, input: PoolInput): Ad
   throw invalid(`gateway ${formatAddress(gateway)} of ${formatCidr(subnet)} is not a usable address`);
 }
 
-/** `gateway` and `gateways` are for all ranges of a family: a second one would go without a word. */
+/** `gateway` and `gateways` apply to all ranges of a family; a second gateway would be silently ignored. */
 function rejectSecondGateway({ gateway, gateways }: PoolInput): void {
   const first = new Map<Family, string>();
   for (const address of [...(gateway ? [gateway] : []), ...gateways]) {
@@ -95,8 +98,8 @@ function rangeBound(subnet: Cidr, bound: Address | undefined, otherwise: bigint)
 }
 
 /**
- * The kernel gives no interface of a pod one of these, or routes nothing to it: "this host", loopback, multicast
- * (RFC 6890, 2.2.2; RFC 5771), and for IPv6 unspecified, loopback, link-local, multicast (RFC 4291, 2.4).
+ * The kernel does not allow these addresses on a pod's interface, or does not route to them: "this host", loopback,
+ * multicast (RFC 6890, 2.2.2; RFC 5771), and for IPv6 unspecified, loopback, link-local, multicast (RFC 4291, 2.4).
  */
 const unusable = cidrs('0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '::/127', 'fe80::/10', 'ff00::/8');
 
@@ -159,8 +162,8 @@ function namedOrder(subnets: readonly Cidr[]): Family[] {
 }
 
 /**
- * In host-local each set is for one address of a pod. A pod has one address of each family, so that a second set of a family
- * would go without a word; nor can one address be of both families.
+ * In host-local, a pod gets one address from each set. Here a pod gets one address of each family, so a second set of a
+ * family would be silently ignored. A set with both families makes no sense.
  */
 function rejectSets(sets: RangeSets): void {
   sets.forEach((set, index) => {
@@ -174,7 +177,7 @@ function rejectSets(sets: RangeSets): void {
   });
 }
 
-/** Each range is held against what is excluded and against all gateways: a node has a few. */
+/** Each range is compared with all excluded ranges and gateways, because a node has only a few. */
 const mostRanges = 1000;
 
 function rejectTooMany(list: readonly unknown[], what: string): void {
@@ -183,11 +186,11 @@ function rejectTooMany(list: readonly unknown[], what: string): void {
 }
 
 /**
- * One pool for each family that has a range, in the order of the configuration. Nothing is enumerated: a /64
- * costs what a /24 costs.
+ * One pool for each family that has a range, in the order of the configuration. Addresses are not enumerated: a /64
+ * costs as much as a /24.
  *
- * @throws {Failure} code 7 for a set of both families, a second set or gateway of one, overlapping, empty or too many ranges, for such
- *   as no pod can have addresses of, and for bounds outside their subnet.
+ * @throws {Failure} code 7 for a set of both families, a second set or gateway of one, overlapping, empty or too many
+ *   ranges, for such as no pod can have addresses of, and for bounds outside their subnet.
  */
 export function poolsOf(input: PoolInput): Pool[] {
   const ofPodCIDRs = input.podCIDRs.map((subnet) => ({ subnet }));
@@ -217,7 +220,7 @@ export function capacity(pool: Pool): bigint {
   return pool.spans.reduce((sum, span) => sum + span.last - span.first + 1n, 0n);
 }
 
-/** The span that an address is handed out from; undefined when it never is. */
+/** The span that contains an address; undefined if the address is never assigned. */
 export function spanOf(pool: Pool, value: bigint): Span | undefined {
   return pool.spans.find((span) => value >= span.first && value <= span.last);
 }
@@ -228,7 +231,7 @@ export function handsOut(pool: Pool, address: string): boolean {
   return value !== undefined && spanOf(pool, value) !== undefined;
 }
 
-/** The address after this one, round robin; the first one after none, or after one that has left the pool. */
+/** The next address, in turn. After none, or after an address that is no longer in the pool, it is the first one. */
 export function successor(pool: Pool, value: bigint | undefined): bigint {
   const lowest = pool.spans[0]?.first ?? 0n;
   if (value === undefined) return lowest;

@@ -11,12 +11,12 @@ export interface PreferenceInput {
   readonly nodeIPs: readonly Address[];
 }
 
-/** The pools to take an address from each, in the order in which the addresses are reported. */
+/** The pools that a pod gets an address from, in the order in which the addresses are reported. */
 export interface Preference {
   readonly pools: readonly Pool[];
-  /** Whether one family that has no address left, or no pool at all, is no failure. */
+  /** Whether a family without a free address or without a pool is acceptable. */
   readonly lenient: boolean;
-  /** What the operator should know though nothing failed. */
+  /** Warnings for the operator. */
   readonly warnings: readonly string[];
 }
 
@@ -24,7 +24,7 @@ function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
 }
 
-/** `ipFamilies`, else the order of `nodeIPs`, else the order of the pools, which is that of `podCIDRs`. */
+/** `ipFamilies`, else the order of `nodeIPs`, else the order of the pools, which is the order of `podCIDRs`. */
 function wantedOrder(input: PreferenceInput, pools: readonly Pool[]): FamilyName[] {
   if (input.ipFamilies) return [...input.ipFamilies];
   const ofNode = input.nodeIPs.map((ip) => ip.family.name);
@@ -45,7 +45,7 @@ function missingFamilies(names: readonly FamilyName[]): string {
  * applied to a pod's addresses.
  *
  * @param pools one for each family that has CIDRs, in the order of the configuration.
- * @throws {Failure} code 7 for a family, or a second family, that was asked for and has no pool.
+ * @throws {Failure} code 7 for a requested family that has no pool.
  */
 export function preferenceOf(input: PreferenceInput, pools: readonly Pool[]): Preference {
   const order = wantedOrder(input, pools);

@@ -4,8 +4,8 @@ import { readText } from '../../conf/text-file.ts';
 import { makeOwnFolder, namesIn, touchFile } from './files.ts';
 
 /**
- * When a process began, in clock ticks since the boot: with the process ID it names one process of this boot
- * (proc_pid_stat(5), field 22; the command in field 2 may hold blanks and parentheses).
+ * The start time of a process, in clock ticks since the boot. Together with the process ID, it identifies one process
+ * of this boot (proc_pid_stat(5), field 22; the command in field 2 can contain blanks and parentheses).
  *
  * @returns undefined when there is no such process.
  */
@@ -35,15 +35,16 @@ export function isLater(owner: string, other: string): boolean {
 }
 
 /**
- * Claims a key, unless another living process has it. Of several that meet, at most one gets it. A file that announces us,
- * named for key and owner, is all there is: what a killed process leaves is recognised as dead, so nothing waits for it.
+ * Claims a key, unless another living process has it. If several processes try at the same time, at most one gets it. A
+ * claim is a file named after key and owner. The file of a killed process is recognised as stale, so nothing waits for
+ * it.
  *
- * Why it is safe: each announces itself before it looks. Of two, the later one to announce sees the other.
+ * This is safe because each process creates its file before it looks for others: of two, the later one sees the other.
  *
- * @param folder where claims are announced; made when it is missing.
+ * @param folder the folder of the claims; created if it does not exist.
  * @param key the object of the claim, of letters and digits.
  * @param owner of the claim (newOwner).
- * @returns what gives the claim back; undefined when somebody else had the key a moment ago.
+ * @returns a function that releases the claim; undefined if another process has the key.
  */
 export function claim(folder: string, key: string, owner: string): (() => void) | undefined {
   const own = `${key}.${owner}`;
@@ -72,8 +73,8 @@ export function withClaim(folder: string, key: string, action: () => void, owner
 }
 
 /**
- * On a full disk, or one that is read-only, nobody can announce himself. Nobody can take an address there either, so that none is given again
- * while it is removed: what is removed makes room again.
+ * On a full or read-only disk, no process can create a claim. It cannot take an address either, so no address is
+ * assigned while it is being removed. The removal frees space.
  */
 function announce(folder: string, own: string): void {
   try {
@@ -100,7 +101,7 @@ function hasRival(folder: string, key: string, own: string): boolean {
   return others.length > removeDead(folder, others);
 }
 
-/** Removes the claims of processes that are no more. */
+/** Removes the claims of processes that have ended. */
 export function removeDeadClaims(folder: string): void {
   removeDead(folder, namesIn(folder));
 }

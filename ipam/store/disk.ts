@@ -36,10 +36,10 @@ export interface StorePlace {
 /** Chooses addresses. */
 export type IsWanted = (address: string) => boolean;
 
-/** Judges a lease by what is left of its attachment: true when nothing is. */
+/** Decides whether nothing is left of the attachment of a lease. */
 export type IsDead = (attachment: Attachment, netns: string, identity: string | undefined) => boolean;
 
-/** An attachment that the store knows, and its namespace's path; undefined when nobody said. */
+/** An attachment that the store knows, and the path of its namespace, if known. */
 export interface KnownAttachment {
   readonly attachment: Attachment;
   readonly netns: string | undefined;
@@ -49,10 +49,10 @@ export interface KnownAttachment {
   readonly isBeingAdded: boolean;
 }
 
-/** How long a call waits for another that has the same attachment, in milliseconds: a removal takes some hundred. */
+/** How long a call waits for another call for the same attachment, in milliseconds. A removal takes a few hundred. */
 const patience = 15_000;
 
-/** host-local writes a file right after it made it: one that is empty for longer belongs to nobody. */
+/** host-local writes a file right after creating it, so a file that stays empty belongs to nobody. */
 const emptyForMilliseconds = 100;
 
 /** Enough to tell a lease from `lock` and `last_reserved_ip.0`, and quick enough for 60,000 of them. */
@@ -65,8 +65,8 @@ const looksLikeAddress = /^(?:[0-9.]+|[0-9a-f]*:[0-9a-f:]*)$/;
  *     <dataDir>/<network>/last_reserved_ip.<n>   where round robin goes on
  *     <dataDir>/.dualstack/<network>/            our index of them (lease-index.ts)
  *
- * Every step leaves a state that the next call understands, so nothing waits and nothing is locked: the index
- * names an address before it is taken, and a lease appears complete, by link(2), or not at all.
+ * After every step, the next call can understand the state, so there are no locks: the index names an address before it
+ * is taken, and a lease appears complete, by link(2), or not at all.
  */
 export class DiskStore implements LeaseStore {
   /** Where leases of networks are. */
@@ -83,9 +83,9 @@ export class DiskStore implements LeaseStore {
   }
 
   /**
-   * Begins a lease: from here on `forget` knows what the attachment has.
+   * Begins a lease. From now on, `forget` finds what the attachment has.
    *
-   * @param removeAbandoned removes what an ADD left that was killed before it had an address.
+   * @param removeAbandoned removes what a killed ADD without an address left.
    * @throws {Failure} code 101 when the attachment has a lease, code 11 when another call is adding it, code 5 when the
    *   store cannot be written.
    */
@@ -126,7 +126,7 @@ export class DiskStore implements LeaseStore {
     try {
       this.#index.append(attachment, ending);
     } catch {
-      // What is to be removed is removed all the same.
+      // The removal continues anyway.
     }
   }
 
@@ -143,7 +143,7 @@ export class DiskStore implements LeaseStore {
   }
 
   /**
-   * Notes what else the attachment is about to have: one line of JSON, before it has it.
+   * Notes what the attachment gets next, as one line of JSON, before it gets it.
    *
    * @throws {Failure} code 5 when the store cannot be written.
    */
@@ -182,7 +182,7 @@ export class DiskStore implements LeaseStore {
     return holder !== undefined && isHeldBy(holder, attachment);
   }
 
-  /** Who has the address; undefined when nobody has, or when the lease cannot be read. */
+  /** The holder of the address; undefined if there is none, or if the lease cannot be read. */
   holderOf(address: string): Attachment | undefined {
     return parseLease(contentOf(this.#pathOf(address)) ?? '');
   }
@@ -193,8 +193,8 @@ export class DiskStore implements LeaseStore {
   }
 
   /**
-   * Runs `action` while nobody else adds or removes the attachment: all that a removal does to the kernel and to the store
-   * is in there, so that nothing of a later ADD is met.
+   * Runs `action` while no other call adds or removes the attachment. A removal changes the kernel and the store only
+   * inside it, so it never touches a later ADD.
    *
    * @returns undefined, and nothing has run, when another call has the attachment and `isPatient` is false.
    * @throws {Failure} code 11 when another call is working on it and does not come to an end.
@@ -252,7 +252,9 @@ export class DiskStore implements LeaseStore {
     return new Set(namesIn(this.#leases).filter((name) => looksLikeAddress.test(name)));
   }
 
-  /** Every lease that can be read, in no order. Costs what the number of leases costs, as do those below. */
+  /**
+   * Every readable lease, in no particular order. The cost grows with the number of leases, as for the methods below.
+   */
   list(): StoredLease[] {
     return [...this.taken()].flatMap((address) => {
       const attachment = this.holderOf(address);
@@ -287,7 +289,7 @@ export class DiskStore implements LeaseStore {
     return this.#index.entryOf(attachment);
   }
 
-  /** Whether an attachment is provably dead, and not forgotten yet. */
+  /** Whether an attachment is provably dead and still in the store. */
   isDead(attachment: Attachment): boolean {
     const entry = this.#index.entryOf(attachment);
     if (!entry) return false;
@@ -348,14 +350,14 @@ export class DiskStore implements LeaseStore {
     return found.filter((address) => this.#removeUnreadableLease(address)).length;
   }
 
-  /** Removes what killed calls left and nobody will ask for. What calls at work have stays. */
+  /** Removes leftovers of killed calls that no call will look for. It does not touch running calls. */
   async tidy(): Promise<void> {
     if (!exists(this.#leases)) return;
     await this.removeUnreadable();
     this.#guarded('tidy', () => this.#index.tidy());
   }
 
-  /** Tries whether a lease could be written. @throws {Failure} code 5 when not. */
+  /** Checks whether a lease could be written. @throws {Failure} code 5 when not. */
   probe(): void {
     this.#guarded('write', () => {
       this.#prepare();
@@ -383,7 +385,7 @@ export class DiskStore implements LeaseStore {
     return [...files.filter((file) => exists(file)), ...this.#index.scratchesOf(attachment)];
   }
 
-  /** Also when the lease cannot be read: the index says whose it is. */
+  /** Even if the lease cannot be read, because the index knows its holder. */
   #mayHold(attachment: Attachment, address: string): boolean {
     const holder = this.holderOf(address);
     return holder === undefined || isHeldBy(holder, attachment);
@@ -403,7 +405,10 @@ export class DiskStore implements LeaseStore {
     return this.#guarded('tidy', () => this.#index.claimed({ containerID: '', ifname: address }, remove));
   }
 
-  /** Makes the folders. The first call ever adopts host-local's leases, that of a boot ends those of earlier ones. */
+  /**
+   * Creates the folders. The very first call adopts host-local's leases, and the first call of a boot ends the leases
+   * of earlier boots.
+   */
   #prepare(): void {
     makeOwnFolder(dirname(this.#leases), true);
     makeOwnFolder(this.#leases);
@@ -412,7 +417,7 @@ export class DiskStore implements LeaseStore {
     this.#index.adoptOnce(() => this.#adopt());
   }
 
-  /** Leases that were there before us enter the index, so that DEL finds them and the next boot ends them. */
+  /** Adds leases of host-local to the index, so that DEL finds them and the next boot ends them. */
   #adopt(): void {
     const found = new Map<string, { attachment: Attachment; addresses: string[] }>();
     for (const { attachment, address } of this.list()) {

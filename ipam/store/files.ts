@@ -19,8 +19,8 @@ import { dirname } from 'node:path';
 import { errno } from '../../conf/failure.ts';
 
 /*
- * The one place that opens the files of a store. What is found there may be anything: no symbolic link is followed, no
- * pipe or device waited for, and nothing read that is larger than any file of ours.
+ * Only this module opens the files of a store. They can be anything, so it does not follow symbolic links, does not
+ * wait for pipes or devices, and does not read files that are too large to be ours.
  */
 
 export const folderMode = 0o700;
@@ -29,7 +29,7 @@ export const fileMode = 0o600;
 /** The greatest size of a file of the store, in bytes: an entry of the index has some hundred. */
 const sizeLimit = 1024 * 1024;
 
-/** Mode bits with which others than the owner may change what is in a folder. */
+/** The mode bits that allow others than the owner to change a folder. */
 const writableByOthers = 0o022;
 const sticky = 0o1000;
 
@@ -68,8 +68,8 @@ export function contentOf(path: string): string | undefined {
 }
 
 /**
- * Makes a file. What has the name, left by a killed call or put there by somebody, is removed and not written through.
- * One that cannot be written whole does not stay.
+ * Creates a file. An existing file of that name, from a killed call or from somebody else, is removed and not written
+ * to. A file that cannot be written completely is removed.
  */
 export function createFile(path: string, text: string, tries = 10): void {
   try {
@@ -92,12 +92,12 @@ function createNew(path: string, text: string): void {
   });
 }
 
-/** Adds to a file that is there. @throws {Error} ENOENT when it is not. */
+/** Appends to an existing file. @throws {Error} ENOENT when it is not. */
 export function appendToFile(path: string, text: string): void {
   withFile(path, O_WRONLY | O_APPEND, (descriptor) => writeAll(path, descriptor, text));
 }
 
-/** Has an empty file, or whatever is in it, be there. */
+/** Creates an empty file unless it exists. */
 export function touchFile(path: string): void {
   withFile(path, O_WRONLY | O_CREAT, () => {});
 }
@@ -110,8 +110,8 @@ export function exists(path: string): boolean {
 /**
  * Makes a folder of the store, and those above it that are missing.
  *
- * node:fs would do so by itself (`recursive`), and tries for ever where a parent exists and takes nothing: below /proc, or on a
- * mount whose folder was removed.
+ * The `recursive` option of node:fs would loop forever if a parent exists but cannot be written to: below /proc, or on
+ * a mount whose folder was removed.
  */
 export function makeFolder(path: string): void {
   if (madeFolder(path)) return;
@@ -120,7 +120,7 @@ export function makeFolder(path: string): void {
   throw Object.assign(new Error(`ENOENT: no such file or directory, mkdir '${path}'`), { code: 'ENOENT' });
 }
 
-/** @returns false when the folder above is missing. */
+/** @returns false if the parent folder does not exist. */
 function madeFolder(path: string): boolean {
   try {
     mkdirSync(path, folderMode);
@@ -165,7 +165,7 @@ export function namesIn(folder: string): string[] {
   }
 }
 
-/** link(2): of several that try, one gets the name. @returns whether it was this one. */
+/** Uses link(2), so that only one of several callers gets the name. @returns whether it was this one. */
 export function linkUnlessThere(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -187,7 +187,7 @@ export function replaceBy(from: string, to: string): void {
   }
 }
 
-/** Somebody else may be emptying the same folder: who is last removes it. */
+/** Another call can be emptying the same folder; the last one removes it. */
 export function removeFolderIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);

@@ -24,7 +24,7 @@ export function isHeldBy(holder: Attachment, attachment: Attachment): boolean {
   );
 }
 
-/** What is known of an attachment before it has anything. */
+/** What is known about an attachment before it has anything. */
 export interface Origin {
   /** Path of its network namespace; empty when it is not known. */
   readonly netns: string;
@@ -36,18 +36,18 @@ export interface Origin {
   readonly pod?: string | undefined;
 }
 
-/** What the index knows of an attachment: a hint, held against the lease files. */
+/** What the index knows about an attachment: a hint that is checked against the lease files. */
 export interface IndexEntry extends Origin {
   readonly attachment: Attachment;
   /** The call that adds it, or did (claim.ts); empty when it was there before us. */
   readonly owner: string;
-  /** Whether it was added whole: its ADD has nothing more to do. */
+  /** Whether its ADD is complete. */
   readonly added: boolean;
-  /** Whether a DEL has begun: what adds it must not go on. */
+  /** Whether a DEL has begun, so that its ADD must not continue. */
   readonly ended: boolean;
-  /** Addresses that it has, or was about to take when it was stopped. */
+  /** Addresses that it has, or was about to take when its call was killed. */
   readonly addresses: readonly string[];
-  /** What else it has, or was about to have: lines of JSON that are not the store's to understand. */
+  /** What else it has, or was about to have: lines of JSON that the store does not interpret. */
   readonly records: readonly string[];
 }
 
@@ -81,7 +81,7 @@ export function parseEntry(content: string): IndexEntry | undefined {
   const parsed = parseHead(head);
   if (!parsed) return undefined;
   const addresses = new Set<string>();
-  // In order: an address that was refused may have become free, and been taken, later on.
+  // In order, because an address that was taken by others can later become free and be taken.
   for (const line of lines) {
     if (line.startsWith('-')) addresses.delete(line.slice(1));
     else if (/^[0-9a-f.:]+$/.test(line)) addresses.add(line);

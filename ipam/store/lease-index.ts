@@ -76,7 +76,7 @@ export class LeaseIndex {
     this.#bootID = bootID;
   }
 
-  /** Whether anybody ever began an attachment of the network. */
+  /** Whether the network ever had an attachment. */
   get isThere(): boolean {
     return exists(this.#state);
   }
@@ -115,13 +115,13 @@ export class LeaseIndex {
     replaceBy(this.scratchOf(attachment), this.pathOf(attachment));
   }
 
-  /** Writes an entry, all at once, that no call is at adding. Several may do so at a time. */
+  /** Writes a complete entry for an attachment that no call is adding. Several calls can do this at the same time. */
   enter(attachment: Attachment, origin: Origin, addresses: readonly string[]): void {
     const lines = addresses.map((address) => `${address}\n`).join('');
     this.#write(attachment, formatEntryHead(attachment, origin, '') + lines);
   }
 
-  /** Adds a line to an entry that is there: one that a DEL has taken away meanwhile does not come back. */
+  /** Appends a line to an existing entry. It does not recreate an entry that a DEL has removed. */
   append(attachment: Attachment, line: string): void {
     appendToFile(this.pathOf(attachment), `${line}\n`);
   }
@@ -135,7 +135,10 @@ export class LeaseIndex {
     return this.#entriesOf(this.#bootID).flatMap(({ entry }) => entry ?? []);
   }
 
-  /** Makes the folder of this boot when it is the first call to, and sees that all above it are ours alone. */
+  /**
+   * Creates the folder of this boot if it does not exist, and makes sure that nobody else can write to the folders
+   * above it.
+   */
   prepare(): void {
     for (const folder of [dirname(this.#state), this.#state, `${this.#state}/${this.#bootID}`]) {
       makeOwnFolder(folder);

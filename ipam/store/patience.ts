@@ -3,7 +3,7 @@ export function pause(least: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, least * (1 + Math.random())));
 }
 
-/** How long a call waits for others. Nobody tells when they are done, so it looks again after each pause. */
+/** How long a call waits for others. There is no notification, so it checks again after each pause. */
 export class Patience {
   readonly #end: number;
 

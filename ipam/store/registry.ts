@@ -13,7 +13,7 @@ import {
   replaceBy,
 } from './files.ts';
 
-/** Where a node keeps what is not one network's: in memory, for it ends with the boot. */
+/** The folder for state of the node that belongs to no single network: in memory, because it ends with the boot. */
 export const defaultNodeState = '/run/dualstack/.node';
 
 function fileName(text: string): string {
