@@ -79,7 +79,11 @@ function makeLauncher(path, { compiler }) {
 
 function packFor({ name }, folder) {
   const programs = [`${folder}/dualstack`, `${folder}/dualstack-main`];
-  pack(release, `dualstack-${version}-linux-${name}`, [...programs, `${dist}/dualstack.8`, `${root}/LICENSE`]);
+  pack(release, `dualstack-${version}-linux-${name}`, [
+    ...programs,
+    `${dist}/dualstack.8`,
+    `${root}/LICENSE`,
+  ]);
 }
 
 async function makeRelease() {
@@ -101,7 +105,7 @@ for (const name of ['dualstack.cjs', 'dualstack-main', 'dualstack']) {
   chmodSync(`${work}/${name}`, 0o755);
   renameSync(`${work}/${name}`, `${dist}/${name}`);
 }
-writeFileSync(`${dist}/dualstack.8`, execaSync(`${dist}/dualstack`, ['man']).stdout);
+writeFileSync(`${dist}/dualstack.8`, `${execaSync(`${dist}/dualstack`, ['man']).stdout}\n`);
 if (process.argv.includes('--release')) await makeRelease();
 rmSync(work, { recursive: true });
 console.log('dist/dualstack, dist/dualstack-main, dist/dualstack.cjs: built');

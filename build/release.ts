@@ -81,7 +81,9 @@ export function writeChecksums(release: string): void {
   const lines = readdirSync(release)
     .filter((name) => name.endsWith('.tar.gz'))
     .map((name) => {
-      const digest = createHash('sha256').update(readFileSync(`${release}/${name}`)).digest('hex');
+      const digest = createHash('sha256')
+        .update(readFileSync(`${release}/${name}`))
+        .digest('hex');
       return `${digest}  ${name}\n`;
     });
   writeFileSync(`${release}/SHA256SUMS`, lines.join(''));
