@@ -96,8 +96,10 @@ const chains: readonly Block[] = [
     'filter hook prerouting priority -300',
   ),
   // No pod is a router; and none may reach what listens on the node's loopback (CVE-2020-8558), which host ports open.
+  // The node would look for each link-local address that a pod sends to on the pod's own link, a neighbour for each.
   chain('from_pods', [
     'icmpv6 type { nd-router-advert, nd-redirect } drop',
+    'ip6 daddr fe80::/10 fib daddr . iif type != local drop',
     'ip saddr 127.0.0.0/8 drop',
     'ip daddr 127.0.0.0/8 drop',
     'iifname @guarded jump check_source',

@@ -43,6 +43,7 @@ add rule inet dualstack guard iifname "lo" accept
 add rule inet dualstack guard iifname @uplinks accept
 add rule inet dualstack guard fib saddr oifname "vethds*" fib saddr . iif oifname != "vethds*" drop
 add rule inet dualstack from_pods icmpv6 type { nd-router-advert, nd-redirect } drop
+add rule inet dualstack from_pods ip6 daddr fe80::/10 fib daddr . iif type != local drop
 add rule inet dualstack from_pods ip saddr 127.0.0.0/8 drop
 add rule inet dualstack from_pods ip daddr 127.0.0.0/8 drop
 add rule inet dualstack from_pods iifname @guarded jump check_source
