@@ -3,14 +3,16 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExecaError, execa } from 'execa';
 
-/** How Go is to build: its flags beside ours. */
+/** How Go is to build: its flags beside ours, and packages whose tests become a program, by that program's name. */
 export interface HowToBuild {
   readonly flags?: readonly string[];
+  readonly tests?: Readonly<Record<string, string>>;
 }
 
 /**
  * Builds all tools that the go.mod in `sources` names into `target`, unless they are there and of the same versions.
- * go.sum is complete, so no checksum database is asked, and no setting of the machine's counts.
+ * With `tests`, those programs instead. go.sum is complete, so no checksum database is asked, and no setting of the
+ * machine's counts.
  *
  * @param names of the tools, for people, and how long it takes.
  * @throws {Error} without Go, and when they cannot be built.
@@ -19,15 +21,18 @@ export async function buildGoTools(
   sources: string,
   target: string,
   names: string,
-  { flags = [] }: HowToBuild = {},
+  { flags = [], tests = {} }: HowToBuild = {},
 ): Promise<void> {
   const versions = await digest(['go.mod', 'go.sum'].map((name) => join(sources, name)));
-  const stamp = join(target, '.built-from');
+  const programs = Object.entries(tests);
+  const stamp = join(target, ['.built-from', ...Object.keys(tests)].join('-'));
   if ((await readFile(stamp, 'utf8').catch(() => '')) === versions) return;
   console.log(`Building ${names}`);
   await mkdir(target, { recursive: true });
   const env = { GOBIN: target, GOFLAGS: ['-mod=readonly', ...flags].map((flag) => `'${flag}'`).join(' ') };
-  await go(sources, env, 'install', 'tool');
+  if (programs.length === 0) await go(sources, env, 'install', 'tool');
+  for (const [program, name] of programs)
+    await go(sources, env, 'test', '-c', '-o', join(target, program), name);
   await writeFile(stamp, versions);
 }
 

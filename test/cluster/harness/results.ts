@@ -18,7 +18,7 @@ export class Results {
       containerRuntimeVersion.replace('://', ' '),
       `kube-proxy in ${configuration.proxyMode} mode`,
       osImage,
-      `Linux ${kernelVersion}`,
+      `Linux ${kernelVersion.split('-')[0]}`,
     ].join(', ');
   }
 

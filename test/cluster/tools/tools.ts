@@ -23,10 +23,13 @@ const flags = [
   `-ldflags=-s -w -X ${versionPackage}.gitVersion=${kubernetesVersion} -X ${versionPackage}.gitMajor=1 -X ${versionPackage}.gitMinor=36`,
 ];
 
-/** Builds what a cluster is made of, unless it is there. @throws {Error} as `buildGoTools`. */
-export function buildCluster(): Promise<void> {
+/** Builds what a cluster is made of, and Kubernetes' own tests of clusters. @throws {Error} as `buildGoTools`. */
+export async function buildCluster(): Promise<void> {
   const names = `Kubernetes ${kubernetesVersion} (once, twenty minutes on two cores)`;
-  return buildGoTools(sources, kubernetesFolder, names, { flags });
+  await buildGoTools(sources, kubernetesFolder, names, { flags });
+  const tests = { 'e2e.test': 'k8s.io/kubernetes/test/e2e' };
+  const suite = 'e2e.test of Kubernetes (once, ten minutes on two cores)';
+  await buildGoTools(sources, kubernetesFolder, suite, { flags, tests });
 }
 
 /** A program of Kubernetes that was built. @throws when it was not. */
