@@ -198,7 +198,7 @@ async function attach(call: Call, namespace: Namespace, progress: Progress): Pro
  * Undoes what this ADD did, by the removal that a DEL is. A newer ADD of the same attachment may have begun by now, since
  * runtimes reuse container IDs: then all but outdated elements is that one's.
  */
-async function undo(call: Call, { hasBegun, hasPair, footprints }: Progress): Promise<void> {
+export async function undo<C>(call: Call<C>, { hasBegun, hasPair, footprints }: Progress): Promise<void> {
   if (!hasBegun) return;
   const { store, attachment } = call;
   const removal = removalOf(call, hasPair, footprints);

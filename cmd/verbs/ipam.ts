@@ -5,6 +5,7 @@ import { describeAttachment } from '../../ipam/attachment.ts';
 import type { Input, Verb } from '../cni/call.ts';
 import type { Face } from '../cni/protocol.ts';
 import { decodeResult, encodeResult } from '../cni/result.ts';
+import { undo } from './add.ts';
 import { confirm, lease } from './addressing.ts';
 import { altered, checkLeases } from './check.ts';
 import { detach } from './del.ts';
@@ -28,7 +29,7 @@ function locate(input: Input): ReturnType<typeof parseLocator> {
 /** ADD: a lease, with the prefix length of its subnet, as host-local reports it. */
 const add: IpamVerb = async (call) => {
   const { configuration } = call;
-  const progress = { hasBegun: false };
+  const progress = { hasBegun: false, hasPair: false, footprints: [] };
   try {
     const dns = networkDns(configuration) ?? {};
     const taken = await lease(call, progress);
@@ -46,7 +47,7 @@ const add: IpamVerb = async (call) => {
     }));
     return encodeResult({ interfaces: [], ips, routes, dns }, call.version);
   } catch (error) {
-    if (progress.hasBegun && call.store.ownerOf(call.attachment) !== 'other') await detach(call);
+    await undo(call, progress);
     throw error;
   }
 };

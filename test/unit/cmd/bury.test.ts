@@ -109,6 +109,22 @@ for (const [what, as] of [
   });
 }
 
+test('an ADD of dualstack-ipam that fails leaves nothing, and says why', async (t) => {
+  const node = openNode(t);
+  const own = { type: 'dualstack-ipam', dataDir: node.dataDir, podCIDRs: ['10.0.0.0/30', 'fd00::/126'] };
+  const ipam = { ...own, exclude: ['fd00::3'] };
+  for (const [name, code] of [
+    ['first', undefined],
+    ['second', 100],
+    ['third', 100],
+  ] as const) {
+    node.live(name);
+    const { object, output } = await node.call('ADD', name, { ipam }, { as: asIpamPlugin });
+    t.is(object?.['code'], code, output);
+    t.deepEqual(node.known(), ['first']);
+  }
+});
+
 /** Executables of this name in the folder that CNI_PATH names; what they answer is the fake kernel's matter. */
 function withDelegate(t: ExecutionContext, more: object = {}) {
   const node = openNode(t, { ipam: { type: 'host-local' }, ...more });
