@@ -47,7 +47,10 @@ async function answerPerson(words: readonly string[]): Promise<void> {
     return;
   }
   const { serve } = await import('./tool/main.ts');
-  const { output, complaint, status } = await serve(words, version ?? '', run);
+  const { output, complaint, status } = await serve(words, version ?? '', {
+    run,
+    tell: (text) => write(2, text),
+  });
   write(1, output);
   write(2, complaint);
   process.exit(status);

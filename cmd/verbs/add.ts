@@ -11,6 +11,7 @@ import { linkExists } from '../../netns/link/liveness.ts';
 import { blamed, type Namespace, openNamespace } from '../../netns/link/namespace.ts';
 import { candidateNames, type PairNames } from '../../netns/link/naming.ts';
 import { plannedRoutes, type Wiring } from '../../netns/link/plan.ts';
+import { formatWiring } from '../../netns/link/record.ts';
 import { shape } from '../../netns/shaping/tc.ts';
 import type { Call, Host, Verb } from '../cni/call.ts';
 
@@ -186,6 +187,7 @@ async function attach(call: Call, namespace: Namespace, progress: Progress): Pro
       throw blamed(namespace, error);
     },
   );
+  call.store.record(attachment, formatWiring(wiring));
   for (const sentence of leftOut(chosen.routes, wiring)) call.warn(sentence);
   const shaped = { hostEnd: wiring.names.hostEnd, mtu: wiring.mtu };
   await shape(run, attachment, namespace.descriptor, shaped, runtimeConfig.bandwidth);

@@ -130,11 +130,12 @@ export type WriteSetting = (path: string, value: string) => void;
 
 export const writeSetting: WriteSetting = (path, value) => writeFileSync(path, value);
 
-/** Writes a value under /proc/sys, unless it is there already. @throws {Failure} code 102. */
-export function setSysctl(write: WriteSetting, path: string, value: string): void {
-  if (readText(path)?.trim() === value) return;
+/** Writes a value under /proc/sys, unless it is there already. @returns whether it was written. @throws {Failure} code 102. */
+export function setSysctl(write: WriteSetting, path: string, value: string): boolean {
+  if (readText(path)?.trim() === value) return false;
   try {
     write(path, value);
+    return true;
   } catch (error) {
     throw new Failure(codes.wiring, `set ${path} to ${value}: ${reason(error)}`, {
       details:
@@ -151,9 +152,9 @@ export const forwardingSwitch = {
   IPv6: '/proc/sys/net/ipv6/conf/all/forwarding',
 } as const;
 
-/** Whether the host forwards packets of this family. */
+/** Whether the host forwards packets of this family: whatever is not 0 is on. */
 export function isForwarding(family: Family): boolean {
-  return readNumber(forwardingSwitch[family.name]) === 1;
+  return Boolean(readNumber(forwardingSwitch[family.name]));
 }
 
 /**

@@ -5,7 +5,7 @@ import { describeAttachment } from '../../ipam/attachment.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { isIPv6OffByDefault, linksWith, setSysctl, type WriteSetting } from '../host/host.ts';
 import { CommandError, type Run } from '../process/exec.ts';
-import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from '../process/ip.ts';
+import { commandFailure, ipBatch, ipQuery, type Place, placed, RefusedLine } from '../process/ip.ts';
 import { linkExists } from './liveness.ts';
 import { candidateNames, hostEndPrefix, linkLocal, type PairNames } from './naming.ts';
 import {
@@ -80,7 +80,7 @@ export interface WiringProgress {
 }
 
 /** How the host is changed: by programs, and by settings under /proc/sys. */
-interface Effects {
+export interface Effects {
   readonly run: Run;
   readonly writeSetting: WriteSetting;
 }
@@ -183,6 +183,43 @@ export async function wirePod(
     left = { ...left, routes: left.routes.filter(({ dst }) => dst !== route.dst) };
   }
   return left;
+}
+
+/**
+ * Wires again what somebody or something took away: the lines of an ADD, of which the kernel refuses those for what is
+ * there. Whoever calls inspects what has become of it.
+ *
+ * @param descriptor of the pod's network namespace.
+ * @throws {Failure} code 11 past the deadline, 102 when a program cannot be started, or /proc/sys not be written.
+ */
+export async function rewire(
+  { run, writeSetting }: Effects,
+  attachment: Attachment,
+  descriptor: number,
+  wiring: Wiring,
+): Promise<void> {
+  const operation = `repair ${describeAttachment(attachment)}`;
+  const { hostEnd, hostMac, podMac } = wiring.names;
+  for (const [path, value] of hostEndSysctls(wiring)) setSysctl(writeSetting, path, value);
+  await goOn(run, 'host', operation, [ends(hostEnd, hostMac, wiring), ...planHostEnd(wiring)]);
+  await writeZeros(run, descriptor, operation, quietSysctls(wiring, wiring.ifname, true));
+  await goOn(run, descriptor, operation, [ends(wiring.ifname, podMac, wiring), ...planPod(wiring)]);
+}
+
+/** What a link has from when it is made. */
+function ends(link: string, mac: string, { mtu }: Wiring): string {
+  return `link set dev ${link} mtu ${mtu} address ${mac}`;
+}
+
+/** Has `ip` run all lines, also those after one that is refused. */
+async function goOn(run: Run, place: Place, operation: string, lines: readonly string[]): Promise<void> {
+  const input = lines.map((line) => `${line}\n`).join('');
+  try {
+    await run(placed({ program: 'ip', args: ['-force', '-batch', '-'], input }, place));
+  } catch (error) {
+    const isAnswer = error instanceof CommandError && error.outcome.kind === 'failed';
+    if (!isAnswer) throw commandFailure(operation, error);
+  }
 }
 
 /** `ip` takes rules of the family that it is told; one that is there already is of an interface that had the address. */

@@ -4,6 +4,8 @@ import type { Attachment } from '../../ipam/store/store.ts';
 import type { Run } from '../process/exec.ts';
 import { ipQuery, type Place } from '../process/ip.ts';
 import { ownPairs } from './apply.ts';
+import type { PairNames } from './naming.ts';
+import { plannedRoutes, type Wiring } from './plan.ts';
 
 /** A route as CHECK expects it in the pod. */
 export interface ExpectedRoute {
@@ -32,37 +34,55 @@ interface Link {
 /** One route as `ip -json route show table all` tells it: a default route is `default` in both families. */
 interface KernelRoute {
   readonly dst: string;
-  readonly dev: string;
+  /** Not told when one device was asked for. */
+  readonly dev?: string;
   readonly gateway?: string;
 }
 
 interface Neighbour {
   readonly dst: string;
-  readonly dev: string;
+  readonly dev?: string;
   readonly lladdr?: string;
   readonly state: readonly string[];
 }
 
-interface Snapshot {
+/** What the kernel has of one device. */
+export interface Snapshot {
   readonly link: Link | undefined;
   readonly routes: readonly KernelRoute[];
   readonly neighbours: readonly Neighbour[];
+}
+
+type KernelObject = Partial<Link & KernelRoute & Neighbour>;
+
+/** What answers are about one device. */
+function snapshotOf(objects: readonly KernelObject[], device: string): Snapshot {
+  const own = objects.filter(({ ifname, dev = device }) => (ifname ?? dev) === device);
+  return {
+    link: own.find((object) => object.addr_info !== undefined) as Link | undefined,
+    neighbours: own.filter((object) => object.state !== undefined) as Neighbour[],
+    routes: own.filter((object) => object.dst !== undefined && object.state === undefined) as KernelRoute[],
+  };
 }
 
 async function snapshot(run: Run, place: Place, device: string): Promise<Snapshot> {
   const questions = ['address', 'route', 'neighbour'].map(
     (object) => `${object} show ${object === 'route' ? 'table all ' : ''}dev ${device}`,
   );
-  const objects = (await ipQuery(run, place, `inspect ${device}`, questions)) as Partial<
-    Link & KernelRoute & Neighbour
-  >[];
-  return {
-    link: objects.find((object) => object.addr_info !== undefined) as Link | undefined,
-    neighbours: objects.filter((object) => object.state !== undefined) as Neighbour[],
-    routes: objects.filter(
-      (object) => object.dst !== undefined && object.state === undefined,
-    ) as KernelRoute[],
-  };
+  const objects = await ipQuery(run, place, `inspect ${device}`, questions);
+  return snapshotOf(objects as KernelObject[], device);
+}
+
+/** Everything of the host, by device: asked once, for any number of attachments. */
+export async function inspectHost(run: Run): Promise<(device: string) => Snapshot> {
+  const questions = ['address show', 'route show table all', 'neighbour show'];
+  const objects = (await ipQuery(run, 'host', 'inspect the host ends', questions)) as KernelObject[];
+  const byDevice = new Map<string, KernelObject[]>();
+  for (const object of objects) {
+    const device = object.ifname ?? object.dev ?? '';
+    byDevice.set(device, [...(byDevice.get(device) ?? []), object]);
+  }
+  return (device) => snapshotOf(byDevice.get(device) ?? [], device);
 }
 
 /** `10.244.1.7`, `10.8.0.0/16`, `default`: as the kernel's tools write the destination. */
@@ -130,15 +150,43 @@ function onLink(address: Address): ExpectedRoute {
  * @returns a sentence for each thing that is missing or wrong; none when all is as ADD left it.
  */
 export async function inspect(run: Run, descriptor: number, expected: Expectation): Promise<string[]> {
-  const { attachment, mac, routes } = expected;
+  const { attachment } = expected;
   const [pair] = await ownPairs(run, attachment, `inspect container ${attachment.containerID}`);
   if (!pair) return [`the host end of ${attachment.ifname} is missing`];
-  const addresses = expected.addresses.map(({ address }) => address);
-  const gateways = expected.addresses.map(({ gateway }) => gateway);
   const [host, pod] = await Promise.all([
     snapshot((command) => run({ ...command, beside: true }), 'host', pair.hostEnd),
     snapshot(run, descriptor, attachment.ifname),
   ]);
+  return compare(pair, expected, host, pod);
+}
+
+/**
+ * Compares a wiring, as it was noted, with what the kernel has.
+ *
+ * @param host what `inspectHost` told.
+ * @param descriptor of the pod's network namespace.
+ * @returns as `inspect`.
+ */
+export async function inspectWiring(
+  run: Run,
+  descriptor: number,
+  attachment: Attachment,
+  wiring: Wiring,
+  host: (device: string) => Snapshot,
+): Promise<string[]> {
+  const { names, addresses } = wiring;
+  const routes = plannedRoutes(wiring).map(({ dst, gw }) => ({
+    dst: formatCidr(dst),
+    gw: gw && formatAddress(gw),
+  }));
+  const pod = await snapshot((command) => run({ ...command, beside: true }), descriptor, wiring.ifname);
+  return compare(names, { attachment, mac: names.podMac, addresses, routes }, host(names.hostEnd), pod);
+}
+
+function compare(pair: PairNames, expected: Expectation, host: Snapshot, pod: Snapshot): string[] {
+  const { attachment, mac, routes } = expected;
+  const addresses = expected.addresses.map(({ address }) => address);
+  const gateways = expected.addresses.map(({ gateway }) => gateway);
   const podMac = pod.link?.address ?? pair.podMac;
   return [
     ...missing('on the host', host, pair.hostEnd, {

@@ -31,7 +31,11 @@ interface Fault {
   readonly check: string;
   readonly found: RegExp;
   readonly status: 1 | 2;
+  /** What a person decides to do, where a command of doctor's could do harm: then it prints none. */
+  readonly decision?: string;
 }
+
+const hostEnd = `$(ip -o link show type veth | grep -o 'vethds[0-9a-f]*')`;
 
 function shell(line: string): Fault['plant'] {
   return (patient) => patient.shell(line);
@@ -157,15 +161,65 @@ const faults: Fault[] = [
     status: 1,
   },
   {
+    what: 'an executable that is another program',
+    plant: shell('rm /opt/cni/bin/dualstack && install -m 0755 /bin/true /opt/cni/bin/dualstack'),
+    check: 'plugins',
+    found:
+      /\/opt\/cni\/bin\/dualstack does not say that it is dualstack|dualstack-main, which .* starts, is not there/,
+    status: 2,
+  },
+  {
+    what: 'an executable of another version',
+    plant: shell(
+      `rm /opt/cni/bin/dualstack
+      printf '#!/bin/sh\\necho dualstack 0.0.1\\n' > /opt/cni/bin/dualstack
+      chmod 0755 /opt/cni/bin/dualstack`,
+    ),
+    check: 'plugins',
+    found: /\/opt\/cni\/bin\/dualstack is dualstack 0\.0\.1, and this doctor \d/,
+    status: 1,
+  },
+  {
     what: "Debian's configuration of containerd, which looks elsewhere",
+    plant: async (patient) => {
+      await patient.shell('mount -t tmpfs tmpfs /usr/lib/cni');
+      await patient.write(
+        '/etc/containerd/config.toml',
+        'version = 2\n[plugins]\n  [plugins."io.containerd.grpc.v1.cri"]\n    [plugins."io.containerd.grpc.v1.cri".cni]\n      bin_dir = "/usr/lib/cni"\n      conf_dir = "/etc/cni/net.d"\n',
+      );
+    },
+    check: 'plugins',
+    found:
+      /plugin dualstack in \/usr\/lib\/cni is not there \(containerd looks there: bin_dir in \/etc\/containerd\/config\.toml\)/,
+    status: 2,
+  },
+  {
+    what: 'a drop-in of CRI-O’s that has it look elsewhere',
+    plant: (patient) =>
+      patient.write('/etc/crio/crio.conf.d/20-cni.conf', '[crio.network]\nplugin_dirs = ["/opt/crio/bin"]\n'),
+    check: 'plugins',
+    found: /plugin dualstack in \/opt\/crio\/bin is not there \(CRI-O looks there: plugin_dirs in/,
+    status: 2,
+  },
+  {
+    what: 'a configuration of containerd that is no TOML',
+    plant: (patient) => patient.write('/etc/containerd/config.toml', 'version = = 2\n'),
+    check: 'containerd',
+    found: /config\.toml is no TOML: .*containerd does not start with it/,
+    status: 2,
+    decision: 'rm /etc/containerd/config.toml',
+  },
+  {
+    what: 'a template of containerd’s that is not there',
     plant: (patient) =>
       patient.write(
         '/etc/containerd/config.toml',
-        'version = 2\n[plugins]\n  [plugins."io.containerd.grpc.v1.cri"]\n    [plugins."io.containerd.grpc.v1.cri".cni]\n      bin_dir = "/usr/lib/cni"\n      conf_dir = "/etc/cni/net.d"\n',
+        'version = 3\nplugins."io.containerd.cri.v1.runtime".cni.conf_template = "/etc/cni/none"\n',
       ),
     check: 'containerd',
-    found: /containerd looks for plugins in \/usr\/lib\/cni \(bin_dir in/,
+    found: /the template \/etc\/cni\/none \(conf_template in .*\) is not there/,
     status: 2,
+    decision: 'rm /etc/containerd/config.toml',
   },
   {
     what: 'an executable without the program that it starts',
@@ -187,6 +241,16 @@ const faults: Fault[] = [
     check: 'overlap',
     found: /uplink has 10\.244\.1\.5, which is in the podCIDR 10\.244\.1\.0\/24/,
     status: 2,
+    decision: `sed -i 's/"podCIDRs"/"exclude":["10.244.1.5"],&/' /etc/cni/net.d/10-dualstack.conflist
+      ip route delete 10.244.1.0/24 dev uplink`,
+  },
+  {
+    what: "podCIDRs that overlap the node's own network",
+    plant: (patient) => patient.configure({ podCIDRs: ['192.0.2.0/24', 'fd00:10:244:1::/64'] }),
+    check: 'overlap',
+    found: /uplink has 192\.0\.2\.10, which is in the podCIDR 192\.0\.2\.0\/24/,
+    status: 2,
+    decision: `sed -i 's/192.0.2.0/10.244.1.0/' /etc/cni/net.d/10-dualstack.conflist`,
   },
   {
     what: "a route of the host's for the pods' addresses",
@@ -207,6 +271,29 @@ const faults: Fault[] = [
     plant: (patient) => patient.configure({ sysctls: false }),
     check: 'forwarding',
     found: /does not forward IPv4, and sysctls is false/,
+    status: 2,
+  },
+  {
+    what: 'forwarding that somebody switched off while pods run',
+    plant: shell(`${addPod('pod')}; sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0`),
+    check: 'forwarding',
+    found: /does not forward IPv6, and pods run: .*forwarding is 0/,
+    status: 2,
+  },
+  {
+    what: 'forwarding that is off on links that are made',
+    plant: shell(
+      `sysctl -qw net.ipv4.ip_forward=1; sysctl -qw net.ipv4.conf.default.forwarding=0; ${addPod('pod')}`,
+    ),
+    check: 'forwarding',
+    found: /vethds\w+: the host forwards nothing of IPv4 that comes from these pods/,
+    status: 2,
+  },
+  {
+    what: 'forwarding that is off on the uplink',
+    plant: shell('sysctl -qw net.ipv4.ip_forward=1; sysctl -qw net.ipv4.conf.uplink.forwarding=0'),
+    check: 'forwarding',
+    found: /uplink: the host forwards nothing of IPv4 that comes in there/,
     status: 2,
   },
   {
@@ -271,6 +358,42 @@ END`),
     status: 2,
   },
   {
+    what: 'an IPv4 default route in another table, by a narrower uplink',
+    plant: shell(`
+      ip route delete default
+      ip -6 route delete default
+      ip link set uplink mtu 1400
+      ip route add default via 192.0.2.1 table 100`),
+    check: 'MTU',
+    found: /pods get an MTU of 1500, and the IPv4 default route of table 100 through uplink carries 1400/,
+    status: 1,
+  },
+  {
+    what: 'a default route with an MTU of its own',
+    plant: shell('ip route replace default via 192.0.2.1 mtu 1380'),
+    check: 'MTU',
+    found: /pods get an MTU of 1500, and the IPv4 default route has an mtu of 1380/,
+    status: 1,
+  },
+  {
+    what: 'a default route with several next hops, one of them narrower',
+    plant: shell(`
+      ip link add slow type veth peer name beyond
+      ip link set slow mtu 1300 up; ip link set beyond up
+      ip address add 198.51.100.10/24 dev slow
+      ip route replace default nexthop via 192.0.2.1 nexthop via 198.51.100.1`),
+    check: 'MTU',
+    found: /pods get an MTU of 1500, and the IPv4 default route through slow carries 1300/,
+    status: 1,
+  },
+  {
+    what: 'rules of iptables-legacy that drop what is forwarded',
+    plant: shell('iptables-legacy -P FORWARD DROP; ip6tables-legacy -A FORWARD -j REJECT'),
+    check: 'FORWARD chains',
+    found: /chain FORWARD of table iptables-legacy filter drops what is forwarded from pods and to pods/,
+    status: 2,
+  },
+  {
     what: 'an uplink that has become smaller than a pod',
     plant: shell(`${addPod('pod')}; ip link set uplink mtu 1300`),
     check: 'MTU',
@@ -295,7 +418,10 @@ END`),
   },
   {
     what: 'an interface without a lease',
-    plant: shell(`${addPod('pod')}; rm -r /run/dualstack`),
+    plant: async (patient) => {
+      await patient.shell(`${addPod('pod')}; rm -r /run/dualstack`);
+      await patient.stub('kubectl', `ip link delete ${hostEnd}`);
+    },
     check: 'leases',
     found: /interface vethds\w+ of default\/web-0 has no lease/,
     status: 1,
@@ -352,7 +478,66 @@ END`),
   },
 ];
 
+/** What a restart of networkd, or a person, takes away, and how the finding names it. */
+const damages: [string, string, RegExp][] = [
+  [
+    'the route to a pod',
+    `ip route flush dev ${hostEnd}`,
+    /route to 10\.244\.1\.2\/32 is missing on vethds\w+ on the host/,
+  ],
+  [
+    'the neighbours of a host end',
+    `ip neighbour flush nud permanent dev ${hostEnd}; ip -6 neighbour flush nud permanent dev ${hostEnd}`,
+    /permanent neighbour fd00:10:244:1::2 is missing on vethds\w+ on the host/,
+  ],
+  [
+    'the addresses of a host end',
+    `ip address flush dev ${hostEnd}`,
+    /address 10\.244\.1\.1 is missing on vethds\w+ on the host/,
+  ],
+  ['a host end that is up', `ip link set dev ${hostEnd} down`, /interface vethds\w+ is down on the host/],
+  [
+    'the addresses of a pod',
+    'ip -n pod address flush dev eth0',
+    /address 10\.244\.1\.2 is missing on eth0 in the pod/,
+  ],
+  [
+    'the routes of a pod',
+    'ip -n pod route flush table main; ip -n pod -6 route flush table main',
+    /route to 10\.244\.1\.1\/32 is missing on eth0 in the pod/,
+  ],
+  ['a pod’s interface that is up', 'ip -n pod link set dev eth0 down', /interface eth0 is down in the pod/],
+  [
+    'the MAC address of a pod',
+    'ip -n pod link set dev eth0 address 02:00:00:00:00:01',
+    /interface eth0 has MAC address 02:00:00:00:00:01 in the pod/,
+  ],
+  [
+    'all of it, on the host',
+    `ip address flush dev ${hostEnd}; ip link set dev ${hostEnd} down; sysctl -qw net.ipv6.conf.${hostEnd}.disable_ipv6=1; ip link set dev ${hostEnd} up`,
+    /address fd00:10:244:1::1 is missing on vethds\w+ on the host/,
+  ],
+];
+for (const [what, damage, found] of damages)
+  faults.push({
+    what: `wiring without ${what}`,
+    plant: shell(`${addPod('pod')}; ${damage}`),
+    check: 'wiring',
+    found,
+    status: 2,
+  });
+
 faults.push(
+  {
+    what: 'podCIDRs that are not those of the pods that run',
+    plant: async (patient) => {
+      await patient.shell(addPod('pod'));
+      await patient.configure({ podCIDRs: ['10.244.9.0/24', 'fd00:10:244:9::/64'] });
+    },
+    check: 'podCIDRs',
+    found: /2 addresses of pods are not of the podCIDRs of its file, 10\.244\.9\.0\/24, fd00:10:244:9::\/64/,
+    status: 1,
+  },
   {
     what: 'a rule set that was flushed',
     plant: shell(`${addPod('pod')}; nft flush ruleset`),
@@ -414,18 +599,53 @@ for (const [what, text] of Object.entries(containerdConfigs)) {
       await patient.write('/etc/containerd/config.toml', text);
       const { status, findings } = await patient.diagnose();
       t.is(status, 0);
-      const note = findings.find(({ check }) => check === 'containerd');
+      const [ok, note] = findings.filter(({ check }) => check === 'containerd');
+      t.is(ok?.level, 'ok');
       t.is(note?.level, 'note');
-      for (const line of note?.remedy ?? []) await patient.shell(line);
-      const after = (await patient.diagnose()).findings.filter(({ check }) => check === 'containerd');
-      t.deepEqual(after, [
-        { check: 'containerd', level: 'ok', found: 'its ip_pref is cni, as the order of families wants it' },
-      ]);
+      t.regex(note?.found ?? '', /ip_pref, which is ipv4, shows their IPv4 address first: kubelet puts them/);
     },
   );
 }
 
-for (const { what, plant, check, found, status } of faults) {
+test.serial('a switch that holds 2 is on', async (t) => {
+  await using patient = await openPatient();
+  await patient.configure({ sysctls: false });
+  await patient.shell('sysctl -qw net.ipv4.ip_forward=2 net.ipv6.conf.all.forwarding=2');
+  t.is((await patient.diagnose()).status, 0);
+});
+
+test.serial('rules of iptables-legacy that nobody can list are a doubt', async (t) => {
+  await using patient = await openPatient();
+  await patient.shell(`
+    iptables-legacy -P FORWARD DROP
+    for name in iptables-legacy xtables-legacy-multi; do
+      mount --bind /dev/null "$(realpath "$(command -v $name)")" || true
+    done`);
+  const { status, findings } = await patient.diagnose();
+  t.is(status, 1);
+  t.regex(
+    findings.find(({ check }) => check === 'FORWARD chains')?.found ?? '',
+    /rules of iptables-legacy in table filter, which nft does not list: not checked/,
+  );
+});
+
+test.serial('112 pods are looked at at once, and a terminal sees how far that is', async (t) => {
+  await using patient = await openPatient();
+  await patient.configure({ podCIDRs: ['10.244.0.0/23', 'fd00:10:244::/64'] });
+  const input = cni('ADD', 'pod$n')
+    .replace('10.244.1.0/24', '10.244.0.0/23')
+    .replace('fd00:10:244:1::', 'fd00:10:244::');
+  await patient.shell(
+    `for n in $(seq 1 112); do ip netns add pod$n && ${input.replaceAll("'", '"').replace(/echo "(.*?)" \|/, (_, json) => `echo '${json}' |`)} >/dev/null; done`,
+  );
+  const { findings, status } = await patient.diagnose();
+  t.is(status, 0, JSON.stringify(findings));
+  t.true(findings.some(({ found }) => found === 'as ADD left it, for 112 attachments'));
+  const screen = await patient.shell(`script -qec "stty cols 80; ${executable} doctor" /dev/null`);
+  t.regex(screen, /doctor looks at pods: 112 of 112/);
+});
+
+for (const { what, plant, check, found, status, decision } of faults) {
   test.serial(`doctor names ${what}, and its remedy mends it`, async (t) => {
     await using patient = await openPatient();
     await plant(patient);
@@ -436,7 +656,13 @@ for (const { what, plant, check, found, status } of faults) {
       JSON.stringify(complaints, undefined, 1),
     );
     t.is(before.status, status);
-    for (const line of new Set(complaints.flatMap(({ remedy = [] }) => remedy))) await patient.shell(line);
+    const remedies = [...new Set(complaints.flatMap(({ remedy = [] }) => remedy))];
+    t.deepEqual(
+      remedies.filter((line) => line.length > 200),
+      [],
+    );
+    if (decision !== undefined) t.deepEqual(remedies, []);
+    for (const line of decision === undefined ? remedies : [decision]) await patient.shell(line);
     const after = await patient.diagnose();
     t.deepEqual(
       after.findings.filter(({ level }) => level === 'warning' || level === 'broken'),

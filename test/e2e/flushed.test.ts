@@ -30,13 +30,13 @@ test.serial('repair brings back the table for networks of all folders, by one wo
     podCIDRs: ['10.7.0.0/24', 'fd07::/64'],
   };
   const other = await addPod(lab, node, elsewhere, 'other');
-  t.regex((await tool(node, ['repair'])).stdout, /as it should be, for 2 attachments/);
+  t.regex((await tool(node, ['repair'])).stdout, /as they should be, for 2 attachments/);
   await node.run('nft', 'flush', 'ruleset');
   const { status, stdout } = await tool(node, ['repair']);
   t.is(status, 0);
   t.regex(
     stdout,
-    /mended: nftables table inet dualstack is missing\nThe firewall is whole again, for 2 attachments\./,
+    /mended: nftables table inet dualstack is missing\nWiring and firewall are whole again, for 2 attachments\./,
   );
   for (const { config, pod, containerID } of [one, other]) {
     const check = await call(node, 'CHECK', config, { netns: pod.path, containerID });

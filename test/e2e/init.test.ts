@@ -67,6 +67,25 @@ test.serial('init reads a Node object from its standard input, or from a file', 
   t.like(await pluginIn(lab, '20-other.conflist'), { ...wanted, nodeIPs: ['2001:db8::10'] });
 });
 
+test.serial('init takes a list of one Node, also as YAML', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const list = { apiVersion: 'v1', kind: 'List', items: [nodeObject] };
+  const yaml = `kind: List\nitems:\n- kind: Node\n  spec:\n    podCIDRs: [10.244.4.0/24, 'fd00:10:244:4::/64']\n`;
+  t.is((await tool(node, words(lab, '-'), { input: JSON.stringify(list) })).status, 0);
+  t.like(await pluginIn(lab), { podCIDRs: nodeObject.spec.podCIDRs });
+  t.is((await tool(node, words(lab, '-'), { input: yaml })).status, 0);
+  t.like(await pluginIn(lab), { podCIDRs: ['10.244.4.0/24', 'fd00:10:244:4::/64'] });
+});
+
+test.serial('init says so when pods get addresses of one family alone', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const { stdout } = await tool(node, words(lab, '--pod-cidr', '10.0.0.0/24'));
+  t.regex(stdout, /^single-stack: pods get IPv4 addresses alone/m);
+  t.notRegex((await tool(node, words(lab, '--pod-cidr', cidrs))).stdout, /single-stack/);
+});
+
 test.serial('init --dry-run prints the conflist and writes nothing', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
@@ -75,12 +94,12 @@ test.serial('init --dry-run prints the conflist and writes nothing', async (t) =
   await t.throwsAsync(readdir(confDirOf(lab)), { code: 'ENOENT' });
 });
 
-test.serial('init keeps what was there of ours, and does nothing twice', async (t) => {
+test.serial('init keeps what was there of ours last, and no pile of it', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   await writeConflist(lab, {}, '05-old.conflist');
   const old = await readFile(join(confDirOf(lab), '05-old.conflist'), 'utf8');
-  for (const cidr of ['10.244.1.0/24', '10.244.2.0/24', '10.244.2.0/24'])
+  for (const cidr of ['10.244.1.0/24', '10.244.2.0/24', '10.244.2.0/24', '10.244.3.0/24', '10.244.4.0/24'])
     t.is((await tool(node, words(lab, '--pod-cidr', cidr))).status, 0);
   const names = ['05-old.conflist.bak', '10-dualstack.conflist', '10-dualstack.conflist.bak'];
   t.deepEqual(await readdir(confDirOf(lab)), names);
@@ -123,8 +142,20 @@ const refusals: [string, string[], string, RegExp][] = [
     '',
     /name must start with a letter/,
   ],
-  ['a Node that is no JSON', ['-'], 'Error from server', /read the Node object: it is not JSON/],
-  ['a list of Nodes', ['-'], '{"kind":"List","items":[]}', /read the Node object: invalid: kind, spec/],
+  [
+    'a Node that is neither JSON nor YAML',
+    ['-'],
+    'Error from server',
+    /read the Node object: it is neither JSON nor YAML/,
+  ],
+  ['a list without Nodes', ['-'], '{"kind":"List","items":[]}', /read the Node object: the list has no Node/],
+  [
+    'a list of several Nodes',
+    ['-'],
+    '{"kind":"List","items":[{"metadata":{"name":"one"}},{"metadata":{"name":"two"}}]}',
+    /the list has 2 Nodes, one, two: say which one/,
+  ],
+  ['another object', ['-'], 'kind: Pod\nspec: {}', /read the Node object: invalid: kind/],
   ['a Node without podCIDRs', ['-'], '{"kind":"Node","spec":{}}', /\.spec\.podCIDRs is empty/],
 ];
 

@@ -10,7 +10,7 @@ function type(...words: string[]) {
   return execa(executable, words, { env: { PATH: systemPath }, extendEnv: false, reject: false });
 }
 
-const commands = ['doctor', 'repair', 'leases', 'explain', 'init', 'install', 'completion', 'man'];
+const commands = ['doctor', 'repair', 'leases', 'release', 'explain', 'init', 'install', 'completion', 'man'];
 
 test.serial('without words it says what it is, on standard error', async (t) => {
   const { exitCode, stdout, stderr } = await type();

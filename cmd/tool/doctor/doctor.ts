@@ -11,15 +11,17 @@ import {
   type Report,
   type ToolHost,
   type Typed,
+  withDefault,
 } from '../engine/command.ts';
-import { hanging, paint, printable, type Rendition, type Screen } from '../engine/screen.ts';
+import { commandLines, hanging, paint, printable, type Rendition, type Screen } from '../engine/screen.ts';
 import { candidatesIn, type NetworkFile, ownPlugin, readNetworkFile } from '../init/conflist.ts';
+import { findRuntimes } from '../runtime/find.ts';
+import { defaultBinDir, defaultConfDir } from '../runtime/settings.ts';
 import { acceptRa } from './checks/accept-ra.ts';
 import { arpIgnore } from './checks/arp-ignore.ts';
 import type { Check, Finding, Level, Patient } from './checks/check.ts';
 import { commands } from './checks/commands.ts';
 import { configuration } from './checks/configuration.ts';
-import { containerd } from './checks/containerd.ts';
 import { families } from './checks/families.ts';
 import { forward } from './checks/forward.ts';
 import { forwarding } from './checks/forwarding.ts';
@@ -30,9 +32,12 @@ import { limits } from './checks/limits.ts';
 import { mtu } from './checks/mtu.ts';
 import { overlap } from './checks/overlap.ts';
 import { plugins } from './checks/plugins.ts';
+import { podCIDRs } from './checks/pod-cidrs.ts';
 import { reversePath } from './checks/reverse-path.ts';
+import { runtimeChecks } from './checks/runtime.ts';
 import { store } from './checks/store.ts';
 import { table } from './checks/table.ts';
+import { wiring } from './checks/wiring.ts';
 
 /** In the order of a pod's way: first what the runtime reads, then what the host needs, then what is there. */
 const checks: readonly Check[] = [
@@ -51,8 +56,10 @@ const checks: readonly Check[] = [
   mtu,
   store,
   leases,
+  podCIDRs,
+  wiring,
   table,
-  containerd,
+  ...runtimeChecks,
   limits,
 ];
 
@@ -83,7 +90,10 @@ function chosenFile(typed: Typed, folder: string): NetworkFile | undefined {
 
 function patientOf(typed: Typed, host: ToolHost): Patient {
   const { argument } = typed;
-  const confDir = argument === undefined ? (typed.text('conf-dir') ?? '') : dirname(argument);
+  const runtimes = findRuntimes(typed.text('containerd-config'));
+  const looked = typed.text('conf-dir') ?? runtimes[0]?.confDir.value ?? defaultConfDir;
+  const confDir = argument === undefined ? looked : dirname(argument);
+  const named = typed.text('bin-dir');
   const file = chosenFile(typed, confDir);
   const plugin = file && ownPlugin(file);
   return {
@@ -91,9 +101,11 @@ function patientOf(typed: Typed, host: ToolHost): Patient {
     environment: host.environment,
     executable: host.executable,
     program: host.program,
+    version: host.version,
+    progress: host.progress,
+    runtimes,
     confDir,
-    binDir: typed.text('bin-dir') ?? '',
-    containerdConfig: typed.text('containerd-config') ?? '',
+    binDirs: named === undefined ? (runtimes[0]?.binDirs.value ?? [defaultBinDir]) : [named],
     candidates: candidatesIn(confDir),
     file,
     plugin,
@@ -124,7 +136,7 @@ const looks: Readonly<Record<Level, { word: string; rendition: Rendition }>> = {
 const wordWidth = 9;
 const nameWidth = 16;
 
-/** Command lines are never wrapped: they are there to be copied. */
+/** Command lines are there to be copied: what follows their `#` is a shell's. */
 function block(screen: Screen, { check, level, found, remedy = [], advice }: Named): string {
   const { word, rendition } = looks[level];
   const lead = word.padEnd(wordWidth) + check.padEnd(nameWidth);
@@ -132,7 +144,7 @@ function block(screen: Screen, { check, level, found, remedy = [], advice }: Nam
   const indent = ' '.repeat(wordWidth);
   const lines = [
     paint(screen, rendition, head.slice(0, wordWidth)) + head.slice(wordWidth),
-    ...remedy.map((line) => `${indent}${paint(screen, 'bold', `# ${line}`)}`),
+    ...remedy.map((line) => paint(screen, 'bold', commandLines(screen, `${indent}# `, printable(line)))),
     ...(advice ? [hanging(screen, indent, printable(advice))] : []),
   ];
   return lines.join('\n');
@@ -170,7 +182,10 @@ function statusOf(named: readonly Named[]): 0 | 1 | 2 {
 async function act(typed: Typed, host: ToolHost): Promise<Report> {
   const patient = patientOf(typed, host);
   const named: Named[] = [];
-  for (const check of checks) named.push(...(await carryOut(check, patient)));
+  for (const check of checks) {
+    host.progress(`doctor looks at: ${check.name}`);
+    named.push(...(await carryOut(check, patient)));
+  }
   const status = statusOf(named);
   return { status, json: { status, findings: named }, text: textOf(host.screen, named) };
 }
@@ -184,13 +199,12 @@ export const doctor: Command = {
     summary: "a network configuration (default: ours in the runtime's folder)",
   },
   flags: [
-    confDirFlag,
-    binDirFlag,
+    withDefault(confDirFlag, 'as its configuration says'),
+    withDefault(binDirFlag, 'as its configuration says'),
     {
       name: 'containerd-config',
       value: 'file',
-      default: '/etc/containerd/config.toml',
-      summary: 'the configuration of containerd, if it is the runtime',
+      summary: 'the configuration of containerd (default: that of the runtime that is found)',
     },
   ],
   examples: [

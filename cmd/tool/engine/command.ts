@@ -14,6 +14,8 @@ export interface ToolHost {
   readonly executable: string;
   /** What that starts, of the same release, in the same folder: its path. Undefined where Node.js runs the script. */
   readonly program: string | undefined;
+  /** Tells who waits what is being done, in place of what it told before. Nothing where nobody looks on. */
+  readonly progress: (text: string) => void;
 }
 
 /** What a command has to say: an object for `--json`, text for people and for pipes. */
@@ -77,3 +79,8 @@ export const binDirFlag: Flag = {
   default: '/opt/cni/bin',
   summary: 'where the runtime looks for plugins',
 };
+
+/** A flag for who must know whether somebody typed it. @param what comes then, for the help. */
+export function withDefault({ default: _, ...flag }: Flag, what: string): Flag {
+  return { ...flag, summary: `${flag.summary} (default: ${what})` };
+}

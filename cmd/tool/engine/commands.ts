@@ -5,10 +5,11 @@ import { init } from '../init/init.ts';
 import { install } from '../install/install.ts';
 import { leases } from '../leases/leases.ts';
 import { manualFor } from '../manual/manual.ts';
+import { release } from '../release/release.ts';
 import { repair } from '../repair/repair.ts';
 import type { Command } from './command.ts';
 
-const acting: readonly Command[] = [doctor, repair, leases, explain, init, install];
+const acting: readonly Command[] = [doctor, repair, leases, release, explain, init, install];
 
 /** Everything that the tool can do, in the order of its help. */
 export const commands: readonly Command[] = [

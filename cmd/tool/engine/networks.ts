@@ -23,6 +23,8 @@ export interface Network {
   readonly preference: Preference | undefined;
   /** Whether we wire its pods, too, or only lend addresses to another plugin. Undefined: nobody knows. */
   readonly isWired: boolean | undefined;
+  /** What a call of the plugin that ends an attachment of it has on its standard input. */
+  readonly input: PluginConfiguration;
 }
 
 const ipamType = 'dualstack-ipam';
@@ -52,6 +54,11 @@ function attempt<T>(action: () => T): T | undefined {
   }
 }
 
+/** The least that finds the leases. */
+function inputFor(name: string, dataDir: string): PluginConfiguration {
+  return { cniVersion: '1.1.0', name, type: ownType, dataDir };
+}
+
 function networkOf(plugin: PluginConfiguration): Network | undefined {
   const isWired = plugin['type'] === ownType;
   if (!isWired && !usesOurPools(plugin)) return undefined;
@@ -59,7 +66,9 @@ function networkOf(plugin: PluginConfiguration): Network | undefined {
   const located = attempt(() => parseLocator(place));
   if (!located) return undefined;
   const { name, dataDir } = located;
-  return { name, dataDir, store: openStore(located), preference: preferenceFrom(plugin, isWired), isWired };
+  const preference = preferenceFrom(plugin, isWired);
+  const input = isWired ? plugin : inputFor(name, dataDir);
+  return { name, dataDir, store: openStore(located), preference, isWired, input };
 }
 
 function networksIn(file: NetworkFile | undefined): Network[] {
@@ -78,6 +87,7 @@ function storedNetworks(dataDir: string): Network[] {
     store: openStore({ name, dataDir }),
     preference: undefined,
     isWired: undefined,
+    input: inputFor(name, dataDir),
   }));
 }
 

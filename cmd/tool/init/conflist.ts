@@ -25,6 +25,9 @@ export interface Candidate {
 /** What runtimes take for a network configuration (libcni, ConfFiles). */
 const extensions = ['.conf', '.conflist', '.json'];
 
+/** What our own network configuration is called. */
+export const defaultFileName = '10-dualstack.conflist';
+
 /** The name of our plugin's executable in a configuration's `type`. */
 export const ownType = 'dualstack';
 

@@ -8,7 +8,14 @@ import { preferenceOf } from '../../../ipam/preference.ts';
 import { contentOf } from '../../../ipam/store/files.ts';
 import { type Command, confDirFlag, type Report, type ToolHost, type Typed } from '../engine/command.ts';
 import { guarded, keepBackup, replaceText } from '../install/replace.ts';
-import { type Candidate, candidatesIn, ownPlugin, ownType, parseNetworkFile } from './conflist.ts';
+import {
+  type Candidate,
+  candidatesIn,
+  defaultFileName,
+  ownPlugin,
+  ownType,
+  parseNetworkFile,
+} from './conflist.ts';
 import { type NodeFacts, parseNode } from './node-object.ts';
 
 /** What the file is to say; all as it was typed. */
@@ -25,8 +32,14 @@ function unlessEmpty(key: string, list: readonly string[]): Record<string, reado
   return list.length > 0 ? { [key]: list } : {};
 }
 
-/** The content of a conflist, for the wish; checked as a call of the plugin would check it. @throws {Failure} code 7. */
-export function conflistFor(wish: Wish, path: string): string {
+/** What is to be written, and which families pods get by it. */
+interface Conflist {
+  readonly text: string;
+  readonly ipFamilies: readonly string[];
+}
+
+/** A conflist for the wish; checked as a call of the plugin would check it. @throws {Failure} code 7. */
+export function conflistFor(wish: Wish, path: string): Conflist {
   const plugin = {
     type: ownType,
     podCIDRs: wish.podCIDRs,
@@ -42,8 +55,8 @@ export function conflistFor(wish: Wish, path: string): string {
   const text = `${JSON.stringify(list, null, 2)}\n`;
   const own = ownPlugin(parseNetworkFile(path, text));
   const configuration = parseConfiguration(own ?? {});
-  preferenceOf(configuration, poolsOf(configuration));
-  return text;
+  const { pools } = preferenceOf(configuration, poolsOf(configuration));
+  return { text, ipFamilies: pools.map(({ family }) => family.name) };
 }
 
 /** Flags stand over the Node object, each as a whole. */
@@ -61,7 +74,7 @@ function nodeFacts(typed: Typed, host: ToolHost): NodeFacts {
     throw new Failure(codes.io, `read the Node object ${argument}: there is no such file`, {
       details: 'name a file, or "-" for the standard input',
     });
-  const node = parseNode(text);
+  const node = parseNode(text, typed.text('node-name'));
   return {
     podCIDRs: podCIDRs.length > 0 ? podCIDRs : node.podCIDRs,
     nodeIPs: nodeIPs.length > 0 ? nodeIPs : node.nodeIPs,
@@ -86,10 +99,12 @@ interface Written {
   readonly backups: readonly string[];
   /** Files that come first in lexical order, so that the runtime uses one of them. */
   readonly stronger: readonly string[];
+  /** Which families pods get, in their order. */
+  readonly ipFamilies: readonly string[];
 }
 
 /** Others of ours would come up again when this one goes: they are kept as backups, which no runtime reads. */
-function write(path: string, text: string, folder: string): Written {
+function write(path: string, { text, ipFamilies }: Conflist, folder: string): Written {
   const there = candidatesIn(folder);
   rejectForeign(path, there);
   const ours = there.filter(isOurs);
@@ -100,12 +115,21 @@ function write(path: string, text: string, folder: string): Written {
     guarded(`remove ${other.path}`, () => rmSync(other.path, { force: true }));
   }
   const stronger = there.filter((candidate) => !isOurs(candidate) && candidate.path < path);
-  return { path, backups, stronger: stronger.map((candidate) => candidate.path) };
+  return { path, backups, stronger: stronger.map((candidate) => candidate.path), ipFamilies };
 }
 
-function textOf({ path, backups, stronger }: Written): string {
+/** Half of what a dual-stack plugin is for may be missing by a slip. */
+function singleStack(ipFamilies: readonly string[]): string[] {
+  if (ipFamilies.length > 1) return [];
+  return [
+    `single-stack: pods get ${ipFamilies.join()} addresses alone; a podCIDR of each family gives them both`,
+  ];
+}
+
+function textOf({ path, backups, stronger, ipFamilies }: Written): string {
   return [
     `wrote ${path}`,
+    ...singleStack(ipFamilies),
     ...backups.map((backup) => `kept what was there: ${backup}`),
     ...stronger.map(
       (other) => `warning: the runtime uses ${other}, which comes first: move it out of the folder`,
@@ -133,9 +157,10 @@ function act(typed: Typed, host: ToolHost): Report {
     mtu: typed.text('mtu'),
     dataDir: typed.text('data-dir'),
   };
-  const text = conflistFor(wish, path);
+  const conflist = conflistFor(wish, path);
+  const { text } = conflist;
   if (typed.isSet('dry-run')) return { status: 0, json: JSON.parse(text), text: text.trimEnd() };
-  const written = write(path, text, folder);
+  const written = write(path, conflist, folder);
   return { status: 0, json: written, text: textOf(written) };
 }
 
@@ -145,7 +170,7 @@ export const init: Command = {
   argument: {
     name: 'node',
     isRequired: false,
-    summary: 'a Node object as JSON: a file, or "-" for the standard input',
+    summary: 'a Node, or a list, as JSON or YAML: a file, or "-" for the standard input',
   },
   flags: [
     {
@@ -172,6 +197,7 @@ export const init: Command = {
       isList: true,
       summary: 'IPv4, IPv6 or both, in the order of the pod IPs',
     },
+    { name: 'node-name', value: 'name', summary: 'which Node of a list' },
     { name: 'mtu', value: 'bytes', summary: 'MTU of the pods (default: the MTU of the uplink)' },
     { name: 'data-dir', value: 'folder', summary: `the folder of the leases (default: ${defaultDataDir})` },
     { name: 'name', value: 'network', default: 'pods', summary: 'name of the network' },
@@ -181,7 +207,7 @@ export const init: Command = {
       default: '1.0.0',
       summary: 'CNI version of the configuration',
     },
-    { name: 'file', value: 'name', default: '10-dualstack.conflist', summary: 'name of the file' },
+    { name: 'file', value: 'name', default: defaultFileName, summary: 'name of the file' },
     confDirFlag,
     { name: 'dry-run', summary: 'print the file, and write nothing' },
   ],
@@ -195,6 +221,7 @@ export const init: Command = {
       'dualstack init --pod-cidr 10.244.1.0/24,fd00:10:244:1::/64 --dry-run',
       'print the file instead of writing it',
     ],
+    ['kubectl get nodes -o yaml | dualstack init --node-name NAME -', 'the same out of a list, as YAML'],
   ],
   act,
 };

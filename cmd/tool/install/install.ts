@@ -1,7 +1,17 @@
 import { readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { errno } from '../../../conf/failure.ts';
-import { binDirFlag, type Command, type Report, type ToolHost, type Typed } from '../engine/command.ts';
+import {
+  binDirFlag,
+  type Command,
+  type Report,
+  type ToolHost,
+  type Typed,
+  withDefault,
+} from '../engine/command.ts';
+import { hanging } from '../engine/screen.ts';
+import { findRuntimes } from '../runtime/find.ts';
+import { defaultBinDir } from '../runtime/settings.ts';
 import { programProblem } from './program.ts';
 import { guarded, replaceFile } from './replace.ts';
 
@@ -53,25 +63,41 @@ function installFile(source: string, target: string): boolean {
   return !isItself;
 }
 
+/** Of a runtime that looks elsewhere, where nobody said which folder is meant. */
+function elsewhere(folder: string): string[] {
+  return findRuntimes(undefined)
+    .filter(({ binDirs }) => !binDirs.value.some((theirs) => resolve(theirs) === resolve(folder)))
+    .map(
+      ({ name, binDirs: { value, key, file } }) =>
+        `${name} looks for plugins in ${value.join(', ')} (${key} in ${file}): dualstack install --bin-dir ${value[0]}`,
+    );
+}
+
 function act(typed: Typed, host: ToolHost): Report {
-  const folder = typed.text('bin-dir') ?? '';
+  const named = typed.text('bin-dir');
+  const folder = named ?? defaultBinDir;
   const target = `${folder}/dualstack`;
   // What is started comes before what starts it: a call in between has one of this release or of the last.
   if (host.program) installFile(host.program, `${folder}/${basename(host.program)}`);
   const changed = installFile(host.executable, target);
   const names = namesFor(typed, folder).map((name) => installName(folder, name));
   const first = changed ? `installed ${target}` : `${target} is this executable itself`;
+  const warnings = named === undefined ? elsewhere(folder) : [];
+  const lines = [first, ...names.map((path) => `installed ${path}`)];
   return {
     status: 0,
-    json: { path: target, changed, names },
-    text: [first, ...names.map((path) => `installed ${path}`)].join('\n'),
+    json: { path: target, changed, names, warnings },
+    text: [...lines, ...warnings.map((sentence) => hanging(host.screen, 'warning: ', sentence))].join('\n'),
   };
 }
 
 export const install: Command = {
   name: 'install',
   summary: 'copy this executable to where the runtime looks for plugins',
-  flags: [binDirFlag, { name: 'ipam', summary: `also as ${ipamName}, the IPAM plugin for other plugins` }],
+  flags: [
+    withDefault(binDirFlag, defaultBinDir),
+    { name: 'ipam', summary: `also as ${ipamName}, the IPAM plugin for other plugins` },
+  ],
   examples: [
     ['dualstack install', 'to /opt/cni/bin; calls that are running are not disturbed'],
     ['dualstack install --bin-dir /usr/lib/cni --ipam', 'for bridge, macvlan or ipvlan with our addresses'],

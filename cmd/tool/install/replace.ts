@@ -2,6 +2,7 @@ import {
   closeSync,
   fchmodSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -10,7 +11,6 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { codes, errno, Failure, reason } from '../../../conf/failure.ts';
-import { linkUnlessThere } from '../../../ipam/store/files.ts';
 
 /** @throws {Failure} code 5 that says what was done to which path, and what the system answered. */
 export function guarded<T>(operation: string, action: () => T): T {
@@ -69,23 +69,21 @@ export function replaceText(path: string, text: string): void {
   replaceFile(path, 0o644, (descriptor) => writeFileSync(descriptor, text));
 }
 
-/** The first free one of `<path>.bak`, `<path>.bak.1`, …: no runtime takes it for a configuration. */
-function* backupNames(path: string): Generator<string> {
-  yield `${path}.bak`;
-  for (let number = 1; number < 1000; number++) yield `${path}.bak.${number}`;
-}
-
 /**
- * Keeps a file under a second name.
+ * Keeps a file under a second name, which no runtime takes for a configuration: one, of what was there last.
  *
  * @returns that name.
  * @throws {Failure} code 5.
  */
 export function keepBackup(path: string): string {
-  return guarded(`keep a backup of ${path}`, () => {
-    for (const backup of backupNames(path)) if (linkUnlessThere(path, backup)) return backup;
-    throw new Failure(codes.io, `keep a backup of ${path}: there are a thousand already`, {
-      details: `remove some: ${path}.bak*`,
-    });
+  const backup = `${path}.bak`;
+  const scratch = scratchOf(backup);
+  guarded(`keep a backup of ${path}`, () => {
+    rmSync(scratch, { force: true });
+    linkSync(path, scratch);
+    renameSync(scratch, backup);
+    // When both were the same file already, the name stays (rename(2)).
+    rmSync(scratch, { force: true });
   });
+  return backup;
 }

@@ -1,4 +1,5 @@
-import { forwardingSwitch } from '../../../../netns/host/host.ts';
+import { IPv6 } from '../../../../conf/family.ts';
+import { isForwarding } from '../../../../netns/host/host.ts';
 import { type Check, type Finding, ok, setting } from './check.ts';
 import { type HostRoute, hostRoutes, isDefault } from './network.ts';
 import { readNumber } from './proc.ts';
@@ -19,7 +20,7 @@ export const acceptRa: Check = {
     const devices = advertisedDevices(await hostRoutes(patient));
     const deaf = devices.filter((device) => readNumber(acceptRaOf(device)) === 1);
     if (devices.length === 0) return [];
-    if (deaf.length === 0 || readNumber(forwardingSwitch.IPv6) !== 1)
+    if (deaf.length === 0 || !isForwarding(IPv6))
       return [ok(`the default route of ${devices.join(', ')} comes from router advertisements, and stays`)];
     return deaf.map(
       (device): Finding => ({

@@ -4,6 +4,7 @@ import type { Preference } from '../../../../ipam/preference.ts';
 import type { Run } from '../../../../netns/process/exec.ts';
 import type { Environment } from '../../../cni/environment.ts';
 import type { Candidate, NetworkFile, PluginConfiguration } from '../../init/conflist.ts';
+import { defaultConfDir, type RuntimeSettings } from '../../runtime/settings.ts';
 
 /** How bad it is: `note` is for what looks wrong and is not. */
 export type Level = 'ok' | 'note' | 'warning' | 'broken';
@@ -26,10 +27,16 @@ export interface Patient {
   readonly executable: string;
   /** What that starts, from its own folder; undefined where Node.js runs the script. */
   readonly program: string | undefined;
+  /** The executable's own. */
+  readonly version: string;
+  /** The container runtimes of this machine: the first of them is the one that is looked at. */
+  readonly runtimes: readonly RuntimeSettings[];
+  /** Where network configurations are: as somebody typed, else where the runtime looks. */
   readonly confDir: string;
-  readonly binDir: string;
-  /** Path of containerd's configuration. */
-  readonly containerdConfig: string;
+  /** Where plugins are, the same. */
+  readonly binDirs: readonly string[];
+  /** Tells who waits how far a long check has come. */
+  readonly progress: (text: string) => void;
   /** What the runtime finds, its choice first. */
   readonly candidates: readonly Candidate[];
   /** The file that is examined. */
@@ -62,8 +69,19 @@ export function setting(path: string, value: number | string): string {
   return `sysctl -w ${shellWord(`${path.replace('/proc/sys/', '')}=${value}`)}`;
 }
 
+/** Our own tool, and its words. Where it looks by default, it is not told where to look. */
+export function command({ executable, confDir }: Patient, ...words: readonly string[]): string {
+  const place = confDir === defaultConfDir ? [] : ['--conf-dir', shellWord(confDir)];
+  return [shellWord(executable), ...words, ...place].join(' ');
+}
+
+/** What has a pod made anew, by the alias of its host end: `default/web-0`. Undefined when it names none. */
+export function deletionOf(alias: string | undefined): string | undefined {
+  const [, namespace, pod] = /^([a-z0-9.-]+)\/([a-z0-9.-]+)$/.exec(alias ?? '') ?? [];
+  return namespace && pod && `kubectl delete pod --namespace ${namespace} ${pod}`;
+}
+
 /** Writes the configuration from what the cluster says of this node. */
-export function initFromCluster({ executable, confDir }: Patient): string {
-  const init = `${shellWord(executable)} init --conf-dir ${shellWord(confDir)} -`;
-  return `kubectl get node "$(hostname)" -o json | ${init}`;
+export function initFromCluster(patient: Patient): string {
+  return `kubectl get node "$(hostname)" -o json | ${command(patient, 'init', '-')}`;
 }

@@ -1,7 +1,7 @@
 import { reason } from '../../../../conf/failure.ts';
 import { parseCidr } from '../../../../conf/family.ts';
-import { fileNameOf, ownPlugin } from '../../init/conflist.ts';
-import { type Check, type Finding, initFromCluster, ok, type Patient, shellWord } from './check.ts';
+import { defaultFileName, fileNameOf, ownPlugin } from '../../init/conflist.ts';
+import { type Check, command, type Finding, initFromCluster, ok, type Patient, shellWord } from './check.ts';
 
 /** A name that no runtime reads. */
 function moveAway(path: string): string {
@@ -24,22 +24,13 @@ function podCIDRsOf({ plugin }: Patient): string[] {
 }
 
 function rewrite(patient: Patient, path: string): string[] {
-  const { executable, confDir } = patient;
   const podCIDRs = podCIDRsOf(patient);
   const areUsable = podCIDRs.length > 0 && podCIDRs.every((cidr) => parseCidr(cidr) !== undefined);
   const lacksOne = /no podCIDR for/.test(reason(patient.complaint));
   if (!areUsable || lacksOne) return [initFromCluster(patient)];
-  const words = [
-    executable,
-    'init',
-    '--conf-dir',
-    confDir,
-    '--file',
-    fileNameOf(path),
-    '--pod-cidr',
-    podCIDRs.join(),
-  ];
-  return [words.map(shellWord).join(' ')];
+  const file = fileNameOf(path);
+  const named = file === defaultFileName ? [] : ['--file', shellWord(file)];
+  return [command(patient, 'init', '--pod-cidr', podCIDRs.join(), ...named)];
 }
 
 /** What is wrong with our own file. */

@@ -4,17 +4,20 @@ import { hostEndPrefix } from '../../../../netns/link/naming.ts';
 import { isOnPath } from '../../../cni/executables.ts';
 import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
 import { pathOf } from './commands.ts';
+import { legacyAdvice, listLegacy } from './legacy.ts';
 
 /** Objects of `nft -json list ruleset` (libnftables-json(5)), as far as they are looked at. */
-interface Chain {
+export interface Chain {
   readonly family: string;
   readonly table: string;
   readonly name: string;
   readonly hook?: string;
   readonly policy?: string;
+  /** The command of iptables-legacy that lists it, when nft does not. */
+  readonly legacy?: string;
 }
-type Statement = Readonly<Record<string, unknown>>;
-interface Rule {
+export type Statement = Readonly<Record<string, unknown>>;
+export interface Rule {
   readonly family: string;
   readonly table: string;
   readonly chain: string;
@@ -36,8 +39,8 @@ export function parseRuleset(text: string): Ruleset {
 
 /** From pods, or to pods. */
 const directions = [
-  { device: 'iifname', address: 'saddr', what: 'from pods' },
-  { device: 'oifname', address: 'daddr', what: 'to pods' },
+  { device: 'iifname', option: '-i', address: 'saddr', what: 'from pods' },
+  { device: 'oifname', option: '-o', address: 'daddr', what: 'to pods' },
 ] as const;
 type Direction = (typeof directions)[number];
 
@@ -121,12 +124,15 @@ const familiesOf: Readonly<Record<string, readonly string[]>> = {
 };
 
 function insert(chain: Chain, direction: Direction): string {
+  if (chain.legacy)
+    return `${chain.legacy} -t ${chain.table} -I ${chain.name} ${direction.option} ${hostEndPrefix}+ -j ACCEPT`;
   const place = [chain.family, chain.table, chain.name].map(shellWord).join(' ');
   return `nft insert rule ${place} ${direction.device} '"${hostEndPrefix}*"' accept`;
 }
 
 function findingFor(chain: Chain, dropped: readonly Direction[]): Finding {
-  const name = `chain ${chain.name} of table ${chain.family} ${chain.table}`;
+  const kind = chain.legacy ?? chain.family;
+  const name = `chain ${chain.name} of table ${kind} ${chain.table}`;
   return {
     level: 'broken',
     found: `${name} drops what is forwarded ${dropped.map(({ what }) => what).join(' and ')}`,
@@ -166,10 +172,14 @@ export const forward: Check = {
     const subnets = (patient.preference?.pools ?? []).flatMap((pool) => pool.subnets);
     if (subnets.length === 0) return [];
     if (!isOnPath('nft', pathOf(patient)))
-      return [{ level: 'note', found: 'not checked: there is no nft command' }];
+      return [{ level: 'warning', found: 'not checked: there is no nft command' }];
     const ruleset = await listRuleset(patient);
-    if (typeof ruleset === 'string') return [{ level: 'note', found: `not looked at: ${ruleset}` }];
-    const found = droppingChains(ruleset, subnets);
+    if (typeof ruleset === 'string') return [{ level: 'warning', found: `not checked: ${ruleset}` }];
+    const legacy = await listLegacy(patient);
+    const found = [
+      ...[ruleset, ...legacy.rulesets].flatMap((each) => droppingChains(each, subnets)),
+      ...legacy.unseen.map((unseen): Finding => ({ level: 'warning', found: unseen, advice: legacyAdvice })),
+    ];
     return found.length > 0 ? found : [ok('no chain drops what pods send or get')];
   },
 };

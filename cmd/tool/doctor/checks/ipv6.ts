@@ -1,7 +1,7 @@
 import { formatCidr, IPv6 } from '../../../../conf/family.ts';
 import { readText } from '../../../../conf/text-file.ts';
 import { unsupported } from '../../../../netns/host/host.ts';
-import { type Check, type Finding, ok, type Patient, setting, shellWord } from './check.ts';
+import { type Check, command, type Finding, ok, type Patient, setting } from './check.ts';
 
 const switchPath = '/proc/sys/net/ipv6/conf/all/disable_ipv6';
 
@@ -10,15 +10,7 @@ function without(patient: Patient): string[] {
     .filter(({ family }) => family !== IPv6)
     .flatMap((pool) => pool.subnets);
   if (subnets.length === 0) return [];
-  const words = [
-    patient.executable,
-    'init',
-    '--conf-dir',
-    patient.confDir,
-    '--pod-cidr',
-    subnets.map(formatCidr).join(),
-  ];
-  return [words.map(shellWord).join(' ')];
+  return [command(patient, 'init', '--pod-cidr', subnets.map(formatCidr).join())];
 }
 
 /** IPv6 that pods are to have, and the host has not. */

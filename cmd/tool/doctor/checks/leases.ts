@@ -2,39 +2,23 @@ import { digestOf } from '../../../../ipam/attachment.ts';
 import { findNetworks, type Network } from '../../engine/networks.ts';
 import { shortName } from '../../engine/screen.ts';
 import { type Holding, type Inventory, takeStock } from '../../leases/inventory.ts';
-import { type Check, type Finding, ok, type Patient, shellWord } from './check.ts';
+import { type Check, command, deletionOf, type Finding, ok, type Patient, shellWord } from './check.ts';
 
-/** A call of the plugin by hand, as a runtime would make it. */
-function callByHand(
-  verb: string,
-  { name, dataDir }: Network,
-  patient: Patient,
-  more: Record<string, string>,
-): string {
-  const input = JSON.stringify({ cniVersion: '1.1.0', name, type: 'dualstack', dataDir });
-  const variables = { CNI_COMMAND: verb, CNI_PATH: patient.binDir, ...more };
-  const words = Object.entries(variables).map(([key, value]) => `${key}=${shellWord(value)}`);
-  return `echo ${shellWord(input)} | ${words.join(' ')} ${shellWord(patient.executable)}`;
-}
-
-/** GC without a list takes back what is provably dead, and files that are no leases; nothing else. */
-export function reclaim(network: Network, patient: Patient): string {
-  return callByHand('GC', network, patient, {});
-}
-
-function release(network: Network, { attachment }: Holding, patient: Patient): string {
-  const { containerID, ifname } = attachment;
-  // A lease that names no interface is the whole container's.
-  const more = { CNI_CONTAINERID: containerID, CNI_IFNAME: ifname || 'eth0' };
-  return callByHand('DEL', network, patient, more);
+/** Takes back what is provably dead, and files that are no leases; nothing else. */
+export function reclaim(patient: Patient): string {
+  return command(patient, 'release', '--dead');
 }
 
 /** A pod that runs is made anew by whoever made it; what is left of one that is gone is released. */
-function remedyFor(network: Network, holding: Holding, patient: Patient): string {
-  const [, namespace, pod] = /^([a-z0-9.-]+)\/([a-z0-9.-]+)$/.exec(holding.pod ?? '') ?? [];
-  return namespace && pod
-    ? `kubectl delete pod --namespace ${namespace} ${pod}`
-    : release(network, holding, patient);
+function remedyFor({ attachment, link, pod }: Holding, patient: Patient): Pick<Finding, 'remedy' | 'advice'> {
+  if (!link) return { remedy: [command(patient, 'release', shortestID(attachment.containerID))] };
+  const deletion = deletionOf(pod);
+  return deletion ? { remedy: [deletion] } : { advice: 'have its container created again' };
+}
+
+/** Enough of a container's ID to know it again, as runtimes abbreviate it. */
+function shortestID(containerID: string): string {
+  return shellWord(/^[0-9a-f]{64}$/.test(containerID) ? containerID.slice(0, 13) : containerID);
 }
 
 function describe({ attachment, addresses, pod }: Holding): string {
@@ -54,7 +38,7 @@ function ofDead(network: Network, dead: readonly Holding[], patient: Patient): F
   const addresses = dead.flatMap((holding) => holding.addresses);
   if (addresses.length === 0) return [];
   const found = `network ${network.name}: ${addresses.length} addresses are leased to pods that are gone: ${firstOf(addresses)}`;
-  return [{ level: 'warning', found, remedy: [reclaim(network, patient)] }];
+  return [{ level: 'warning', found, remedy: [reclaim(patient)] }];
 }
 
 /** Such a pod may well be running: nothing is proposed that would free its address. */
@@ -73,7 +57,7 @@ function ofForeign(network: Network, foreign: readonly Holding[]): Finding[] {
 function ofUnreadable({ network, unreadable }: Inventory, patient: Patient): Finding[] {
   if (unreadable.length === 0) return [];
   const found = `network ${network.name}: ${firstOf(unreadable)}: no lease, but an empty or torn file`;
-  return [{ level: 'warning', found, remedy: [reclaim(network, patient)] }];
+  return [{ level: 'warning', found, remedy: [reclaim(patient)] }];
 }
 
 function ofInventory(inventory: Inventory, patient: Patient): Finding[] {
@@ -95,11 +79,18 @@ function ofInventory(inventory: Inventory, patient: Patient): Finding[] {
         (holding): Finding => ({
           level: 'warning',
           found: `network ${network.name}: ${describe(holding)}: ${holding.problems.map(({ text }) => text).join('; ')}`,
-          remedy: [remedyFor(network, holding, patient)],
+          ...remedyFor(holding, patient),
         }),
       ),
     ...ofUnreadable(inventory, patient),
   ];
+}
+
+/** The pod may be running: it is for whoever made it to end it, never for a command that takes its network away. */
+function orphanRemedy(ifalias: string | undefined): Pick<Finding, 'remedy' | 'advice'> {
+  const deletion = deletionOf(ifalias);
+  const advice = 'when its pod is gone already, delete the interface: ip link delete dev NAME';
+  return deletion ? { remedy: [deletion], advice } : { advice };
 }
 
 /** Leases without interfaces, and interfaces without leases. */
@@ -113,8 +104,7 @@ export const leases: Check = {
         ({ ifname, ifalias }): Finding => ({
           level: 'warning',
           found: `interface ${ifname}${ifalias ? ` of ${ifalias}` : ''} has no lease: its address may go to another pod`,
-          remedy: [`ip link delete dev ${ifname}`],
-          advice: 'its pod loses its network with it: recreate the pod',
+          ...orphanRemedy(ifalias),
         }),
       ),
     ];

@@ -63,6 +63,49 @@ export async function hostRoutes(patient: Patient): Promise<HostRoute[]> {
   return (await Promise.all(families.map((family) => routesOf(family, patient)))).flat();
 }
 
+/** A default route of any table. */
+export interface DefaultRoute {
+  readonly family: Family;
+  readonly table: string;
+  /** More than one when the route has several next hops (ECMP). */
+  readonly devices: readonly string[];
+  /** Of the route itself, in bytes; undefined when it has none. */
+  readonly mtu: number | undefined;
+}
+
+/**
+ * As `ip -json -details` tells it:
+ *
+ *     [{"dst":"default","table":"100","metrics":[{"mtu":1400}],"nexthops":[{"gateway":"…","dev":"eth0"},…]}]
+ */
+interface DefaultRouteAnswer {
+  readonly dev?: string;
+  readonly type: string;
+  readonly table?: string;
+  readonly metrics?: readonly { readonly mtu?: number | string }[];
+  readonly nexthops?: readonly { readonly dev?: string }[];
+}
+
+async function defaultRoutesOf(family: Family, { run }: Patient): Promise<DefaultRoute[]> {
+  const args = [`-${family.version}`, '-details', '-json', 'route', 'show', 'table', 'all', 'default'];
+  const { stdout } = await run({ program: 'ip', args }).catch((error: unknown) => {
+    throw commandFailure('list default routes', error);
+  });
+  const routes = JSON.parse(stdout.trim() || '[]') as DefaultRouteAnswer[];
+  return routes
+    .filter(({ type }) => type === 'unicast')
+    .map(({ dev, table = 'main', metrics = [], nexthops = [] }) => {
+      const own = metrics.flatMap(({ mtu }) => /\d+/.exec(`${mtu ?? ''}`)?.[0] ?? []);
+      const devices = [dev, ...nexthops.map((hop) => hop.dev)].flatMap((name) => name ?? []);
+      return { family, table, devices: [...new Set(devices)], mtu: own[0] ? Number(own[0]) : undefined };
+    });
+}
+
+/** Of both families and all tables, each route with all its devices. @throws {Failure} when `ip` does not answer. */
+export async function defaultRoutes(patient: Patient): Promise<DefaultRoute[]> {
+  return (await Promise.all(families.map((family) => defaultRoutesOf(family, patient)))).flat();
+}
+
 export function isDefault({ dst }: HostRoute): boolean {
   return families.some(({ everywhere }) => everywhere === dst);
 }

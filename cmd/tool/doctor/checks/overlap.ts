@@ -10,7 +10,7 @@ function isOurs(device: string | undefined): boolean {
 }
 
 /** An address that is never handed out, as the gateway's, may be the host's. */
-function ofAddress(pool: Pool, { local, prefix, device }: HostAddress): Finding[] {
+function ofAddress(pool: Pool, { local, device }: HostAddress): Finding[] {
   const value = pool.family.parse(local);
   const span = value === undefined || isOurs(device) ? undefined : spanOf(pool, value);
   if (!span) return [];
@@ -18,12 +18,26 @@ function ofAddress(pool: Pool, { local, prefix, device }: HostAddress): Finding[
     {
       level: 'broken',
       found: `${device} has ${local}, which is in the podCIDR ${formatCidr(span.subnet)}: a pod may get the same`,
-      remedy: [`ip address delete ${local}/${prefix} dev ${shellWord(device)}`],
+      advice: `give the node podCIDRs that are used nowhere else, or name ${local} in exclude of the configuration`,
     },
   ];
 }
 
-function ofRoute(subnet: Cidr, route: HostRoute, conflicting: readonly string[]): Finding[] {
+/** What the host itself needs is never proposed for deletion: its networks, and what its default routes go through. */
+function routeRemedy({ dst, dev = '', protocol }: HostRoute, uplinks: readonly string[]) {
+  return protocol === 'kernel' || uplinks.includes(dev)
+    ? {
+        advice: `give the node podCIDRs that are used nowhere else; or, when ${dev} is left over from another plugin, delete it`,
+      }
+    : { remedy: [`ip route delete ${dst} dev ${shellWord(dev)}`] };
+}
+
+function ofRoute(
+  subnet: Cidr,
+  route: HostRoute,
+  conflicting: readonly string[],
+  uplinks: readonly string[],
+): Finding[] {
   const dst = parseCidr(route.dst);
   const { dev = '' } = route;
   if (!dst || route.type !== 'unicast' || isOurs(dev) || conflicting.includes(dev) || isDefault(route))
@@ -34,7 +48,7 @@ function ofRoute(subnet: Cidr, route: HostRoute, conflicting: readonly string[])
       {
         level: 'broken',
         found: `there is a route to ${route.dst} through ${dev}, which is in the podCIDR ${formatCidr(subnet)}`,
-        remedy: [`ip route delete ${route.dst} dev ${shellWord(dev)}`],
+        ...routeRemedy(route, uplinks),
       },
     ];
   }
@@ -68,6 +82,7 @@ export function overlaps(
   addresses: readonly HostAddress[],
   routes: readonly HostRoute[],
 ): Finding[] {
+  const uplinks = routes.filter(isDefault).flatMap(({ dev }) => dev ?? []);
   return pools.flatMap((pool) => {
     const others = routes.filter(({ dst }) => !isHarmless(dst, pool, leased));
     const byAddress = addresses.map((address) => ({ address, found: ofAddress(pool, address) }));
@@ -75,7 +90,9 @@ export function overlaps(
     const devices = conflicting.map(({ address }) => address.device);
     return [
       ...conflicting.flatMap(({ found }) => found),
-      ...pool.subnets.flatMap((subnet) => others.flatMap((route) => ofRoute(subnet, route, devices))),
+      ...pool.subnets.flatMap((subnet) =>
+        others.flatMap((route) => ofRoute(subnet, route, devices, uplinks)),
+      ),
     ];
   });
 }

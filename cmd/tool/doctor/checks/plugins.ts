@@ -1,6 +1,5 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { readText } from '../../../../conf/text-file.ts';
 import { isExecutable } from '../../../cni/executables.ts';
 import { ownType } from '../../init/conflist.ts';
 import { programProblem } from '../../install/program.ts';
@@ -16,46 +15,86 @@ function namesIn({ file, configuration }: Patient): string[] {
   return [...new Set([ownType, ...types, ...(delegate === undefined ? [] : [delegate])])];
 }
 
-function installRemedy({ binDir, executable }: Patient): string[] {
-  return [`${shellWord(executable)} install --bin-dir ${shellWord(binDir)}`];
+function installRemedy({ binDirs: [folder = ''], executable }: Patient): string[] {
+  return [`${shellWord(executable)} install --bin-dir ${shellWord(folder)}`];
 }
 
 /** containerd starts it in each pod before ours: 1.x always, 2.x unless it is told otherwise. */
 const loopbackName = 'loopback';
 
-function bringsLoopbackUpItself(containerdConfig: string | undefined): boolean {
-  return /^\s*use_internal_loopback\s*=\s*true\b/m.test(containerdConfig ?? '');
+/** Where the runtime would find a plugin: in the first of its folders that has one of the name. */
+function placeOf(name: string, { binDirs }: Patient): string {
+  const places = binDirs.map((folder) => `${folder}/${name}`);
+  return places.find((path) => programProblem(path) !== 'is not there') ?? places[0] ?? name;
 }
 
-function unusableLoopback(problem: string, patient: Patient): Finding[] {
-  const text = readText(patient.containerdConfig);
-  if (bringsLoopbackUpItself(text)) return [];
+/** Who looks in these folders, when that is known. */
+function because({ runtimes: [runtime], binDirs }: Patient): string {
+  if (!runtime?.binDirs.file || runtime.binDirs.value !== binDirs) return '';
+  return ` (${runtime.name} looks there: ${runtime.binDirs.key} in ${runtime.binDirs.file})`;
+}
+
+function loopbackFindings(patient: Patient): Finding[] {
+  const [runtime] = patient.runtimes;
+  const problem = programProblem(placeOf(loopbackName, patient));
+  if (problem === undefined || runtime?.startsLoopback === false) return [];
   return [
     {
-      level: text === undefined ? 'warning' : 'broken',
-      found: `plugin ${loopbackName} in ${patient.binDir} ${problem}: with containerd no pod starts without it`,
+      level: runtime ? 'broken' : 'warning',
+      found: `plugin ${loopbackName} in ${patient.binDirs.join(', ')} ${problem}${because(patient)}: with containerd no pod starts without it`,
       remedy: installRemedy(patient),
     },
   ];
 }
 
-function unusable(name: string, problem: string, patient: Patient): Finding {
-  const { binDir } = patient;
-  const found = `plugin ${name} in ${binDir} ${problem}`;
-  if (name === ownType) return { level: 'broken', found, remedy: installRemedy(patient) };
+/** What else can be had from where the distribution puts it. */
+function remedyFor(name: string, patient: Patient): Pick<Finding, 'remedy' | 'advice'> {
+  if (name === ownType) return { remedy: installRemedy(patient) };
   const debian = `${debianFolder}/${name}`;
+  const target = `${patient.binDirs[0]}/${name}`;
   return isExecutable(debian)
-    ? { level: 'broken', found, remedy: [`ln -sf ${shellWord(debian)} ${shellWord(`${binDir}/${name}`)}`] }
-    : {
-        level: 'broken',
-        found,
-        advice: 'install it there: it is part of the plugins that your distribution or runtime ships',
-      };
+    ? { remedy: [`ln -sf ${shellWord(debian)} ${shellWord(target)}`] }
+    : { advice: 'install it there: it is part of the plugins that your distribution or runtime ships' };
+}
+
+/** What an executable of ours says of itself: `dualstack 0.1.0`, and its CNI versions. */
+const versionLine = /^dualstack (\S+)$/m;
+
+/** Another version's plugin, or another program under our name, which this doctor knows nothing of. */
+async function versionFindings(path: string, patient: Patient): Promise<Finding[]> {
+  const { run, version } = patient;
+  const env = { PATH: patient.environment['PATH'] };
+  const answer = await run({ program: path, args: ['--version'], env }).then(
+    ({ stdout }) => stdout,
+    () => '',
+  );
+  const [, other] = versionLine.exec(answer) ?? [];
+  if (other === version) return [];
+  const started = other === undefined ? unusableProgram(patient) : [];
+  if (started.length > 0) return started;
+  return [
+    {
+      level: other === undefined ? 'broken' : 'warning',
+      found:
+        other === undefined
+          ? `${path} does not say that it is dualstack: it is another program, or does not run here`
+          : `${path} is dualstack ${other}, and this doctor ${version}: pods are made by that one`,
+      remedy: installRemedy(patient),
+    },
+  ];
+}
+
+async function findingsFor(name: string, patient: Patient): Promise<Finding[]> {
+  const path = placeOf(name, patient);
+  const problem = programProblem(path);
+  if (problem === undefined) return name === ownType ? versionFindings(path, patient) : [];
+  const found = `plugin ${name} in ${patient.binDirs.join(', ')} ${problem}${because(patient)}`;
+  return [{ level: 'broken', found, ...remedyFor(name, patient) }];
 }
 
 /** Our executable in the folder starts a program beside it, wherever a link leads: one of the two alone is no plugin. */
 function unusableProgram(patient: Patient): Finding[] {
-  const own = `${patient.binDir}/${ownType}`;
+  const own = placeOf(ownType, patient);
   if (patient.program === undefined || programProblem(own) !== undefined) return [];
   const started = `${dirname(realpathSync(own))}/${basename(patient.program)}`;
   const problem = programProblem(started);
@@ -67,18 +106,10 @@ function unusableProgram(patient: Patient): Finding[] {
 
 export const plugins: Check = {
   name: 'plugins',
-  run: (patient) => {
-    const problemOf = (name: string) => programProblem(`${patient.binDir}/${name}`);
+  run: async (patient) => {
     const names = namesIn(patient);
-    const problem = problemOf(loopbackName);
-    const found = [
-      ...names.flatMap((name) => {
-        const why = problemOf(name);
-        return why === undefined ? [] : [unusable(name, why, patient)];
-      }),
-      ...(problem === undefined ? [] : unusableLoopback(problem, patient)),
-      ...unusableProgram(patient),
-    ];
-    return found.length > 0 ? found : [ok(`${names.join(', ')} in ${patient.binDir}`)];
+    const own = await Promise.all(names.map((name) => findingsFor(name, patient)));
+    const found = [...own.flat(), ...loopbackFindings(patient)];
+    return found.length > 0 ? found : [ok(`${names.join(', ')} in ${patient.binDirs.join(', ')}`)];
   },
 };

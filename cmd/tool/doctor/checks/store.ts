@@ -80,7 +80,7 @@ function useFindings(network: Network, { pool, used, capacity, part }: PoolUse, 
     {
       level: isFull && !canReclaim ? 'broken' : 'warning',
       found: isFull && canReclaim ? `${found}, some to pods that are gone` : found,
-      ...(canReclaim && { remedy: [reclaim(network, patient)] }),
+      ...(canReclaim && { remedy: [reclaim(patient)] }),
       ...(!canReclaim && { advice: 'delete pods, or give the node a larger podCIDR' }),
     },
   ];

@@ -51,7 +51,7 @@ const wish = {
 };
 
 test('a conflist holds what was wished for, and offers the capabilities that we honour', (t) => {
-  t.deepEqual(JSON.parse(conflistFor(wish, path)), {
+  t.deepEqual(JSON.parse(conflistFor(wish, path).text), {
     cniVersion: '1.0.0',
     name: 'pods',
     plugins: [
@@ -69,4 +69,48 @@ test('a Node of one family, or of an old API, is understood', (t) => {
   const of = (spec: object) => parseNode(JSON.stringify({ kind: 'Node', spec }));
   t.deepEqual(of({ podCIDR: '10.244.1.0/24' }), { podCIDRs: ['10.244.1.0/24'], nodeIPs: [] });
   t.deepEqual(of({ podCIDRs: ['fd00::/64'] }).podCIDRs, ['fd00::/64']);
+});
+
+const nodeOf = (name: string, number: number) => ({
+  kind: 'Node',
+  metadata: { name },
+  spec: { podCIDRs: [`10.244.${number}.0/24`, `fd00:10:244:${number}::/64`] },
+});
+const listOf = (...items: object[]) => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+const yaml = `apiVersion: v1
+items:
+- apiVersion: v1
+  kind: Node
+  metadata:
+    name: worker
+  spec:
+    podCIDR: 10.244.3.0/24
+    podCIDRs:
+    - 10.244.3.0/24
+    - fd00:10:244:3::/64
+  status:
+    addresses:
+    - {address: 192.0.2.10, type: InternalIP}
+kind: List
+metadata:
+  resourceVersion: ""
+`;
+
+test('a list of one Node is that Node, as JSON and as YAML', (t) => {
+  const wanted = ['10.244.3.0/24', 'fd00:10:244:3::/64'];
+  t.deepEqual(parseNode(listOf(nodeOf('worker', 3))).podCIDRs, wanted);
+  t.deepEqual(parseNode(listOf(nodeOf('worker', 3)).replace('"List"', '"NodeList"')).podCIDRs, wanted);
+  t.deepEqual(parseNode(yaml), { podCIDRs: wanted, nodeIPs: ['192.0.2.10'] });
+  t.deepEqual(parseNode('kind: Node\nspec: {podCIDR: 10.244.3.0/24}').podCIDRs, ['10.244.3.0/24']);
+});
+
+test('of a list of several Nodes, the one that is named', (t) => {
+  const several = listOf(nodeOf('one', 1), nodeOf('two', 2));
+  t.deepEqual(parseNode(several, 'two').podCIDRs, ['10.244.2.0/24', 'fd00:10:244:2::/64']);
+  t.throws(() => parseNode(several), {
+    message: /the list has 2 Nodes, one, two: say which one with --node-name/,
+  });
+  t.throws(() => parseNode(several, 'three'), { message: /the list has no Node three, but one, two/ });
+  t.throws(() => parseNode(listOf()), { message: /the list has no Node$/ });
+  t.throws(() => parseNode(listOf({ kind: 'Pod' })), { message: /the list has no Node$/ });
 });

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { droppingChains, parseRuleset } from '../../../../cmd/tool/doctor/checks/forward.ts';
-import { type Cidr, parseCidr } from '../../../../conf/family.ts';
+import { parseLegacy } from '../../../../cmd/tool/doctor/checks/legacy.ts';
+import { type Cidr, IPv4, parseCidr } from '../../../../conf/family.ts';
 
 function cidrs(...texts: string[]): Cidr[] {
   return texts.flatMap((text) => parseCidr(text) ?? []);
@@ -98,3 +99,47 @@ test('rules of matches that nft cannot show accept nothing for sure', (t) => {
   const rules = [[{ xt: { type: 'match', name: 'comment' } }, accept]];
   t.regex(found('ip', 'drop', { FORWARD: rules })[0] ?? '', both);
 });
+
+/** What `iptables-legacy -S` prints, and whether it drops. */
+const legacy: [string, string, boolean][] = [
+  ['a policy', '-P INPUT ACCEPT\n-P FORWARD DROP\n-P OUTPUT ACCEPT', true],
+  ['a policy that accepts', '-P FORWARD ACCEPT', false],
+  ['a rule for all', '-P FORWARD ACCEPT\n-A FORWARD -j REJECT --reject-with icmp-port-unreachable', true],
+  [
+    'a policy, and rules for our host ends',
+    '-P FORWARD DROP\n-A FORWARD -i vethds+ -j ACCEPT\n-A FORWARD -o vethds+ -j ACCEPT',
+    false,
+  ],
+  [
+    'a policy, and rules for the podCIDR',
+    '-P FORWARD DROP\n-A FORWARD -s 10.244.0.0/16 -j ACCEPT\n-A FORWARD -d 10.244.0.0/16 -j ACCEPT',
+    false,
+  ],
+  ['a rule for another link', '-P FORWARD ACCEPT\n-A FORWARD -i docker0 -j DROP', false],
+  [
+    'a rule for answers alone',
+    '-P FORWARD DROP\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT',
+    true,
+  ],
+  [
+    'a chain of its own',
+    '-P FORWARD ACCEPT\n-N GATE\n-A FORWARD -j LOG --log-prefix x\n-A FORWARD -j GATE\n-A GATE -p tcp -j RETURN\n-A GATE -j DROP',
+    true,
+  ],
+  ['a negated condition', '-P FORWARD ACCEPT\n-A FORWARD ! -i eth0 -j DROP', false],
+];
+
+for (const [what, text, drops] of legacy) {
+  test(`iptables-legacy ${drops ? 'drops' : 'does not surely drop'} by ${what}`, (t) => {
+    const rules = parseLegacy(text, IPv4, 'filter');
+    t.deepEqual(
+      droppingChains(rules, subnets).flatMap(({ remedy = [] }) => remedy),
+      drops
+        ? [
+            'iptables-legacy -t filter -I FORWARD -i vethds+ -j ACCEPT',
+            'iptables-legacy -t filter -I FORWARD -o vethds+ -j ACCEPT',
+          ]
+        : [],
+    );
+  });
+}

@@ -50,17 +50,24 @@ test('our own addresses and routes are in nobody’s way', (t) => {
 
 test('an address among the pods’ is named once, and not again by the route that comes with it', (t) => {
   const routes = [route('10.244.1.0/24', 'eth1', 'kernel')];
-  t.deepEqual(found([address('10.244.1.7', 24, 'eth1')], routes), [
-    ['broken', 'ip address delete 10.244.1.7/24 dev eth1'],
-  ]);
+  t.deepEqual(found([address('10.244.1.7', 24, 'eth1')], routes), [['broken']]);
 });
 
 test('a route into the pods’ range is named, also that of a bridge that is left over', (t) => {
   const routes = [route('10.244.1.0/24', 'cni0', 'kernel'), route('fd00:10:244:1:8::/80', 'eth1')];
   t.deepEqual(found([address('10.244.1.1', 24, 'cni0')], routes), [
-    ['broken', 'ip route delete 10.244.1.0/24 dev cni0'],
+    ['broken'],
     ['broken', 'ip route delete fd00:10:244:1:8::/80 dev eth1'],
   ]);
+});
+
+test('what the host needs is never proposed for deletion', (t) => {
+  const routes = [
+    route('0.0.0.0/0', 'eth0'),
+    route('10.244.1.0/24', 'eth0', 'kernel'),
+    route('10.244.1.0/25', 'eth0'),
+  ];
+  t.deepEqual(found([address('10.244.1.1', 24)], routes), [['broken'], ['broken']]);
 });
 
 test('a podCIDR out of the network of an interface is a warning', (t) => {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   bar,
+  commandLines,
   count,
   duration,
   hanging,
@@ -8,6 +9,7 @@ import {
   printable,
   type Screen,
   table,
+  widthOf,
   wrap,
 } from '../../../../cmd/tool/engine/screen.ts';
 
@@ -45,6 +47,54 @@ test('a paragraph hangs under its first line', (t) => {
   t.is(
     hanging(narrow, '  ! ', 'no interface: its host end is gone'),
     '  ! no interface: its host end\n    is gone',
+  );
+});
+
+const widths: [string, number][] = [
+  ['', 0],
+  ['web-0', 5],
+  ['日本', 4],
+  ['한글', 4],
+  ['ｗｅｂ', 6],
+  ['é', 1],
+  ['e\u0301', 1],
+  ['a\u200db', 2],
+  ['🚀', 2],
+  ['…', 1],
+];
+
+for (const [text, width] of widths) {
+  test(`a terminal takes ${width} columns for ${JSON.stringify(text)}`, (t) => t.is(widthOf(text), width));
+}
+
+test('columns of a table stand under each other, whatever the letters are', (t) => {
+  const rows = [
+    [['日本'], ['x']],
+    [['e\u0301'], ['y']],
+  ];
+  const lines = table(terminal, ['POD', 'B'], rows).flat();
+  t.deepEqual(lines, ['POD   B', '日本  x', 'e\u0301     y']);
+});
+
+test('letters of two columns are wrapped before the edge', (t) => {
+  t.deepEqual(wrap('日本日本日本', 5), ['日本', '日本', '日本']);
+});
+
+test('a long command goes on behind a backslash, and no word or quotation is broken', (t) => {
+  const narrow = { ...terminal, columns: 40 };
+  const command = `sed -i 's/"type" *: *"dualstack"/&, "mtu": 1400/' /etc/cni/net.d/10-dualstack.conflist`;
+  const lines = commandLines(narrow, '   # ', command).split('\n');
+  t.deepEqual(lines, [
+    '   # sed -i \\',
+    `       's/"type" *: *"dualstack"/&, "mtu": 1400/' \\`,
+    '       /etc/cni/net.d/10-dualstack.conflist',
+  ]);
+  t.is(
+    lines
+      .join('\n')
+      .slice(5)
+      .replaceAll(/ \\\n\s*/g, ' '),
+    command,
   );
 });
 
