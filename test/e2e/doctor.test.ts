@@ -413,7 +413,7 @@ END`),
     what: 'a lease of a pod whose interface is gone',
     plant: shell(`${addPod('pod')}; ip link delete $(ip -o link show type veth | grep -o 'vethds[0-9a-f]*')`),
     check: 'leases',
-    found: /10\.244\.1\.2, fd00:10:244:1::2 of container pod: no interface/,
+    found: /10\.244\.1\.2, fd00:10:244:1::2 of default\/web-0: no interface/,
     status: 1,
   },
   {
