@@ -155,20 +155,30 @@ export const dns = z.strictObject({
   options: z.optional(listOf(text, 'strings')),
 });
 
-function bits(what: string, most: number) {
+/**
+ * The bursts in bits that runtimes write when nobody asked for one: containerd and CRI-O the largest number of 32 bits,
+ * older kubelets that of 31, others those of 63 and 64, as far as a number of JSON tells.
+ */
+export const unaskedBursts: readonly number[] = [2 ** 31 - 1, 2 ** 32 - 1, 2 ** 63, 2 ** 64];
+
+function bits(what: string, most: number, more: readonly number[] = []) {
   const mustBe = `must be a whole number of bits${what}, 0 or from 8 to ${most}`;
   return z._default(
     z.number({ error: () => mustBe }).check(
-      z.refine((value) => Number.isInteger(value) && (value === 0 || (value >= 8 && value <= most)), {
-        error: () => mustBe,
-      }),
+      z.refine(
+        (value) =>
+          Number.isInteger(value) && (value === 0 || (value >= 8 && value <= most) || more.includes(value)),
+        {
+          error: () => mustBe,
+        },
+      ),
     ),
     0,
   );
 }
 
 /** The kernel has 64 bits for a rate, and 32 for a burst in bytes. */
-const [rate, burst] = [bits(' per second', 2 ** 64), bits('', 8 * (2 ** 32 - 1))];
+const [rate, burst] = [bits(' per second', 2 ** 64), bits('', 8 * (2 ** 32 - 1), unaskedBursts)];
 
 /** How fast packets may go in one direction. */
 export interface Limit {

@@ -1,5 +1,5 @@
 import { codes, Failure } from '../../conf/failure.ts';
-import { type Address, formatAddress } from '../../conf/family.ts';
+import { type Address, cidrs, contains, formatAddress } from '../../conf/family.ts';
 import type { PortMapping } from '../../conf/runtime.ts';
 import { describePort } from '../../netns/firewall/elements.ts';
 import type { HostPort } from '../../netns/firewall/footprint.ts';
@@ -8,11 +8,18 @@ function invalid(message: string): Failure {
   return new Failure(codes.configuration, `invalid portMappings: ${message}`);
 }
 
+/** Nobody's: multicast and broadcast (RFC 5771; RFC 8190; RFC 4291, 2.7). */
+const nobodys = cidrs('224.0.0.0/4', '255.255.255.255/32', 'ff00::/8');
+
 /** The pod's addresses that a mapping leads to: of all families, or of that of the host's address. */
 function targets({ hostIP, hostPort }: PortMapping, addresses: readonly Address[]): readonly Address[] {
   if (!hostIP) return addresses;
   if (hostIP.family.name === 'IPv6' && hostIP.value === 1n)
     throw invalid(`hostIP ::1 of host port ${hostPort} cannot work: IPv6 has no route from there to a pod`);
+  if (nobodys.some((range) => contains(range, hostIP)))
+    throw invalid(
+      `hostIP ${formatAddress(hostIP)} of host port ${hostPort} cannot work: no interface has such an address`,
+    );
   const ofFamily = addresses.filter(({ family }) => family === hostIP.family);
   if (ofFamily.length > 0) return ofFamily;
   throw invalid(

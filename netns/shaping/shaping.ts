@@ -1,4 +1,4 @@
-import type { Limit } from '../../conf/rules.ts';
+import { type Limit, unaskedBursts } from '../../conf/rules.ts';
 
 /** The kernel counts a packet with its Ethernet header, in bytes. */
 const header = 14;
@@ -10,12 +10,10 @@ const patience = 0.025;
 const longest = 2 ** 32 - 1;
 
 /**
- * The burst in bits that runtimes write when nobody asked for one: containerd and CRI-O the largest number of 32 bits, older
- * kubelets that of 31. It is cut to what the rate needs: so much time of it, and two segments as the kernel hands them down.
+ * A burst that nobody asked for is cut to what the rate needs: so much time of it, and two segments as the kernel hands them down.
  * Measured with one TCP connection from 1 Mbit/s to 5 Gbit/s: with less, slow links lose packets, and fast ones a
  * twentieth of the rate; with more nothing is won.
  */
-const unasked = [2 ** 32 - 1, 2 ** 31 - 1];
 const needed = { seconds: 0.025, bytes: 2 * 65536 };
 
 /** A limit as the kernel's token bucket filter has it (tc-tbf(8)). */
@@ -31,7 +29,7 @@ export interface Bucket {
 /** A burst that holds no packet would let none pass, ever: the least one holds a packet of the link's MTU, in bytes. */
 export function bucketOf(limit: Limit, mtu: number): Bucket {
   const rate = Math.floor(limit.rate / 8);
-  const asked = unasked.includes(limit.burst)
+  const asked = unaskedBursts.includes(limit.burst)
     ? Math.max(Math.ceil(rate * needed.seconds), needed.bytes)
     : Math.floor(limit.burst / 8);
   const burst = Math.min(Math.max(asked, mtu + header), longest);

@@ -45,9 +45,10 @@ test('a mapping without a host port asks for none; one that is there twice is an
     t.throws(() => asked([mapping, { ...mapping, containerPort: 81, hostIP }]), {
       message: /host port \*:8080\/tcp \(IPv[46]\) is mapped twice, to 80 and to 81/,
     });
-  t.throws(() => asked([{ ...mapping, hostIP: '::1' }]), {
-    message: /hostIP ::1 of host port 8080 cannot work/,
-  });
+  for (const hostIP of ['::1', '224.0.0.1', '255.255.255.255', 'ff02::1'])
+    t.throws(() => asked([{ ...mapping, hostIP }]), {
+      message: new RegExp(`hostIP ${hostIP} of host port 8080 cannot work`),
+    });
 });
 
 for (const [one, other] of [

@@ -121,6 +121,17 @@ test('a MAC address that args.cni.mac and MAC= ask for', (t) => {
   t.throws(() => parseRequestedVariables(new Map([['MAC', 'x']])), { message: /MAC in CNI_ARGS must be/ });
 });
 
+test('a burst that nobody asked for is the largest of some number, as runtimes write it', (t) => {
+  for (const none of ['2147483647', '4294967295', '9223372036854775807', '18446744073709551615']) {
+    const input = JSON.parse(`{"bandwidth":{"ingressRate":10000000,"ingressBurst":${none}}}`);
+    t.is(parseRuntimeConfig(input).bandwidth?.ingress?.burst, Number(none));
+  }
+  for (const more of ['34359738368', '9223372036854779904', '-1', '0.5'])
+    t.throws(() =>
+      parseRuntimeConfig(JSON.parse(`{"bandwidth":{"ingressRate":10000000,"ingressBurst":${more}}}`)),
+    );
+});
+
 test('nothing in a capability is looked for deeper than it can be', (t) => {
   const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
   t.deepEqual<unknown, unknown>(parseRuntimeConfig({ aliases: deep }), none);
