@@ -18,7 +18,6 @@ import { inspectTable } from '../../netns/firewall/inspect.ts';
 import { install } from '../../netns/firewall/install.ts';
 import { isMissing } from '../../netns/firewall/nft.ts';
 import { PortInUse } from '../../netns/firewall/port-in-use.ts';
-import { forgetPlan } from '../../netns/firewall/restore.ts';
 import { uplinks } from '../../netns/host/host.ts';
 import { candidateNames, type PairNames } from '../../netns/link/naming.ts';
 import { ipQuery } from '../../netns/process/ip.ts';
@@ -26,7 +25,7 @@ import { type Call, type Host, openStore } from '../cni/call.ts';
 import { bury } from './bury.ts';
 import { holderOf, livingFootprints } from './notes.ts';
 import { hostPortsOf } from './ports.ts';
-import { removeLeftOver } from './removal.ts';
+import { removeLeftOver, repairAndTell } from './repair.ts';
 
 /** What a pod is to have in the table, but for the names of its link, which wiring decides. */
 export type Protection = Omit<Footprint, 'hostEnd' | 'mac'>;
@@ -135,17 +134,16 @@ async function describe(attachment: Attachment, host: Host): Promise<string> {
 }
 
 /**
- * What is missing or altered in the table, for CHECK, by what ADD noted of the attachment. The next ADD then brings the
- * table back.
+ * What is missing or altered in the table, for CHECK, by what ADD noted of the attachment. It is mended then, for all.
  *
  * @throws {Failure} as `inspectTable`; a missing nft is no error when nothing was asked for.
  */
-export async function inspectFirewall(call: Call): Promise<string[]> {
+export async function inspectFirewall(call: Call): Promise<readonly string[]> {
   const footprint = parseFootprints(call.store.recordsOf(call.attachment)).at(-1);
   if (!footprint) return [];
   try {
-    const problems = await inspectTable(call.run, 'inspect the firewall', [footprint]);
-    if (problems.length > 0) await forgetPlan(call.run, 'report a damaged firewall');
+    const { problems } = await inspectTable(call.run, 'inspect the firewall', [footprint]);
+    if (problems.length > 0) await repairAndTell(call, call.locator.dataDir);
     return problems;
   } catch (error) {
     if (!isMissing(error) || needsNft(footprint)) throw error;

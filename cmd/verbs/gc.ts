@@ -12,8 +12,8 @@ import { removeStaleRoutes } from '../../netns/route/stale.ts';
 import type { Call, Input, Verb } from '../cni/call.ts';
 import { delegate, delegateOf } from '../cni/delegate.ts';
 import { detach } from './del.ts';
-import { livingFootprints, notedFootprints } from './notes.ts';
-import { removeLeftOver } from './removal.ts';
+import { notedFootprints } from './notes.ts';
+import { keepFirewall } from './repair.ts';
 
 /**
  * The attachments that are valid, `cni.dev/valid-attachments`, or the older `cni.dev/attachments`.
@@ -120,7 +120,6 @@ async function removeOrphans({ input, configuration, store, run, registry }: Cal
 /** Elements of the table that belong to nobody. Everybody who is known is so by the note of what he has there. */
 async function removeStrays(call: Call): Promise<void> {
   const dataDirs = call.registry.dataDirs(call.locator.dataDir);
-  await removeLeftOver(call, () => livingFootprints(dataDirs));
   await sweep(call.run, 'remove firewall elements that belong to nobody', () => notedFootprints(dataDirs));
 }
 
@@ -137,6 +136,8 @@ export const gc: Verb = async (call) => {
   const forward = () => type !== undefined && delegate(type, 'GC', call);
   const strays = () => removeStrays(call);
   const routes = () => removeFormerRoutes(call);
-  await collect(call.input, call.store, remove, [type === undefined ? orphans : forward, strays, routes]);
+  const keep = () => keepFirewall(call, call.locator.dataDir);
+  const more = [type === undefined ? orphans : forward, keep, strays, routes];
+  await collect(call.input, call.store, remove, more);
   return undefined;
 };

@@ -13,9 +13,13 @@ export function notedFootprints(dataDirs: readonly string[]): Footprint[] {
   return entriesOfAllNetworks(dataDirs, readBootID()).flatMap(({ records }) => parseFootprints(records));
 }
 
-/** Of those that have a host end, and of those that are being added and may have one soon. */
+/**
+ * Of those that have a host end, and of those that are being added and may have one soon. Not of those that are being
+ * removed, whatever is left of them.
+ */
 export function livingFootprints(dataDirs: readonly string[]): Footprint[] {
-  return entriesOfAllNetworks(dataDirs, readBootID()).flatMap((entry) =>
+  const entries = entriesOfAllNetworks(dataDirs, readBootID()).filter(({ ended }) => !ended);
+  return entries.flatMap((entry) =>
     parseFootprints(entry.records).filter(({ hostEnd }) => linkExists(hostEnd) || isBeingAdded(entry)),
   );
 }

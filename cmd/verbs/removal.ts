@@ -6,7 +6,7 @@ import type { DiskStore } from '../../ipam/store/disk.ts';
 import { digestsOfAllNetworks } from '../../ipam/store/lease-index.ts';
 import type { Attachment } from '../../ipam/store/store.ts';
 import { forgetConnections } from '../../netns/firewall/conntrack.ts';
-import { type Element, elementsOf, nameOf } from '../../netns/firewall/elements.ts';
+import { elementsWithout } from '../../netns/firewall/elements.ts';
 import {
   type Footprint,
   formatFootprint,
@@ -19,6 +19,7 @@ import { tracksConnections } from '../../netns/host/host.ts';
 import { removePair } from '../../netns/link/apply.ts';
 import type { Host } from '../cni/call.ts';
 import { livingFootprints } from './notes.ts';
+import { removeLeftOver, repairAndTell } from './repair.ts';
 import { together } from './together.ts';
 
 /** Has the kernel forget the connections of footprints. What it keeps is no reason to keep the pod. */
@@ -50,12 +51,10 @@ async function removeFromTable(
 ): Promise<void> {
   const operation = `remove the firewall elements of ${describeAttachment(attachment)}`;
   try {
-    await removeElements(
-      host.run,
-      operation,
-      elementsWithout(footprints, successors(footprints, store, attachment)),
-    );
+    const elements = elementsWithout(footprints, successors(footprints, store, attachment));
+    const followsPlan = await removeElements(host.run, operation, elements);
     await removeLeftOver(host, () => livingFootprints(host.registry.dataDirs(store.dataDir)));
+    if (!followsPlan) await repairForOthers(host, store.dataDir);
   } catch (error) {
     if (!(error instanceof Failure) || error.code === codes.tryAgain) throw error;
     const left = footprints.filter(needsNft);
@@ -64,6 +63,15 @@ async function removeFromTable(
     host.warn(
       `${reason(error)}: firewall elements are left, which the next call removes for which nft works`,
     );
+  }
+}
+
+/** What a removal met of the table is no reason to keep the pod that is removed. */
+async function repairForOthers(host: Host, dataDir: string): Promise<void> {
+  try {
+    await repairAndTell(host, dataDir);
+  } catch (error) {
+    host.warn(reason(error));
   }
 }
 
@@ -82,25 +90,6 @@ function successors(footprints: readonly Footprint[], store: DiskStore, attachme
   const others = [...addresses].filter((address) => !store.holds(attachment, address));
   const holders = others.flatMap((address) => store.holderOf(address) ?? []);
   return parseFootprints(holders.flatMap((holder) => store.recordsOf(holder)));
-}
-
-function keyAndValue(element: Element): string {
-  return [nameOf(element), ...(element.value ?? [])].join(' ');
-}
-
-/** The elements of footprints, without those that are also others'. */
-function elementsWithout(footprints: readonly Footprint[], others: readonly Footprint[]): Element[] {
-  const kept = new Set(others.flatMap(elementsOf).map(keyAndValue));
-  return footprints.flatMap(elementsOf).filter((element) => !kept.has(keyAndValue(element)));
-}
-
-/** Takes out of the table what could not be removed when its attachment was. @throws {Failure} as `removeElements`. */
-export async function removeLeftOver(host: Host, living: () => readonly Footprint[]): Promise<void> {
-  const lines = host.registry.leftOver();
-  if (lines.length === 0) return;
-  const elements = elementsWithout(parseFootprints(lines), living());
-  await removeElements(host.run, 'remove left-over firewall elements', elements);
-  for (const line of lines) host.registry.forgetLeftOver(line);
 }
 
 /** What is to be removed, and for whom. */

@@ -1,5 +1,5 @@
 import type { Addressing, Configuration } from '../../conf/configuration.ts';
-import { codes, Failure } from '../../conf/failure.ts';
+import { codes, Failure, reason } from '../../conf/failure.ts';
 import { families } from '../../conf/family.ts';
 import { capacity, describePool, handsOut, type Pool } from '../../ipam/pool.ts';
 import { type Preference, preferenceOf } from '../../ipam/preference.ts';
@@ -11,6 +11,7 @@ import type { Environment } from '../cni/environment.ts';
 import { isExecutable, isOnPath } from '../cni/executables.ts';
 import { requestedPools } from './addressing.ts';
 import { networkDns } from './dns.ts';
+import { keepFirewall } from './repair.ts';
 
 /** What every ADD starts. */
 const commands = ['ip', 'nsenter', 'tee'];
@@ -116,11 +117,38 @@ export function asNotReady(error: unknown): Failure {
   });
 }
 
-/** STATUS (CNI 1.1.0, "STATUS: Check plugin status"). Starts no process of its own and waits for nothing. */
+/**
+ * Runtimes ask every few seconds, so that a flushed table is back before long, also where no pod comes or goes and whatever
+ * else keeps the node from being ready.
+ *
+ * @returns why it cannot be kept; a machine that is too busy now is no reason.
+ */
+async function tableFault(call: Call): Promise<Failure | undefined> {
+  try {
+    await keepFirewall(call, call.locator.dataDir);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.code !== codes.tryAgain) return error;
+    call.warn(reason(error));
+    return undefined;
+  }
+}
+
+/** @throws {Failure} the fault, where pods may need nft. */
+function requireTable(fault: Failure | undefined, { configuration, warn }: Call): void {
+  if (!fault) return;
+  if (mayNeedNft(configuration)) throw fault;
+  warn(reason(fault));
+}
+
+/** STATUS (CNI 1.1.0, "STATUS: Check plugin status"). */
 export const status: Verb = async (call) => {
   try {
+    const fault = await tableFault(call);
     const { configuration } = call;
     requireCommands(neededCommands(call.input, configuration), call.environment);
+    requireTable(fault, call);
     lookForLoopback(call);
     networkDns(configuration);
     const type = configuration.ipam?.type;

@@ -26,6 +26,7 @@ function fileName(text: string): string {
  *
  *     <folder>/<inode of the namespace>/data-dirs/<digest>   names a folder that has leases
  *     <folder>/<inode of the namespace>/left-over/<digest>   what could not be taken out of the table, a line each
+ *     <folder>/<inode of the namespace>/known/<subject>      what was found of something at the last look
  */
 export class NodeRegistry {
   readonly #root: string;
@@ -44,7 +45,8 @@ export class NodeRegistry {
   note(dataDir: string): void {
     if (dataDir === defaultDataDir) return;
     try {
-      this.#write('data-dirs', fileName(dataDir), dataDir);
+      const name = fileName(dataDir);
+      if (!exists(`${this.#folder}/data-dirs/${name}`)) this.#write('data-dirs', name, dataDir);
     } catch {
       // Of this node alone, and only until the next ADD.
     }
@@ -80,6 +82,20 @@ export class NodeRegistry {
     this.#remove('left-over', fileName(line));
   }
 
+  /** What was remembered of a subject. */
+  recall(subject: string): string | undefined {
+    return contentOf(`${this.#folder}/known/${subject}`);
+  }
+
+  /** Spares the next calls a look. Where nothing can be written, they look again. */
+  remember(subject: string, what: string): void {
+    try {
+      if (this.recall(subject) !== what) this.#write('known', subject, what);
+    } catch {
+      // It costs some milliseconds.
+    }
+  }
+
   /** And the folders that are empty then. */
   #remove(kind: string, name: string): void {
     rmSync(`${this.#folder}/${kind}/${name}`, { force: true });
@@ -96,7 +112,6 @@ export class NodeRegistry {
   /** Another call may remove the folders, which it found empty, between our steps: then they are made again. */
   #write(kind: string, name: string, content: string, tries = 10): void {
     const folder = `${this.#folder}/${kind}`;
-    if (exists(`${folder}/${name}`)) return;
     try {
       makeOwnFolder(folder);
       const scratch = `${this.#folder}/.${process.pid}.${name}`;

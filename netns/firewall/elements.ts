@@ -132,3 +132,13 @@ export function withoutDuplicates(elements: readonly Element[]): Element[] {
   }
   return [...first.values()];
 }
+
+function keyAndValue(element: Element): string {
+  return [nameOf(element), ...(element.value ?? [])].join(' ');
+}
+
+/** The elements of footprints, without those that are also others'. */
+export function elementsWithout(footprints: readonly Footprint[], others: readonly Footprint[]): Element[] {
+  const kept = new Set(others.flatMap(elementsOf).map(keyAndValue));
+  return footprints.flatMap(elementsOf).filter((element) => !kept.has(keyAndValue(element)));
+}

@@ -3,7 +3,7 @@ import { commandFailure } from '../process/ip.ts';
 import { egressChains } from './egress.ts';
 import { elementsOf, nameOf } from './elements.ts';
 import type { Footprint } from './footprint.ts';
-import { type Listing, listTable, parseListing, valuesOf } from './listing.ts';
+import { digestOf, type Listing, listTable, parseListing, valuesOf } from './listing.ts';
 import { type Block, base, tableName } from './table.ts';
 import { addTable, declare, formatTransaction } from './transaction.ts';
 
@@ -39,22 +39,29 @@ async function wrongBlocks(run: Run, operation: string, listing: Listing, needed
   });
 }
 
+/** What an inspection found. */
+export interface Inspection {
+  /** A sentence for each thing that is missing or altered. */
+  readonly problems: readonly string[];
+  /** As `listBlocks`, of the same look at the table. */
+  readonly blocks: string;
+}
+
 /**
  * Compares the table with what attachments need there, by what was noted when they were added.
  *
- * @returns a sentence for each thing that is missing or altered.
  * @throws {Failure} as `listTable`.
  */
 export async function inspectTable(
   run: Run,
   operation: string,
   footprints: readonly Footprint[],
-): Promise<string[]> {
+): Promise<Inspection> {
   const listing = await listTable(run, operation);
-  if (listing.blocks.size === 0) return [`nftables table ${tableName} is missing`];
+  const blocks = digestOf(listing);
+  if (listing.blocks.size === 0) return { problems: [`nftables table ${tableName} is missing`], blocks };
   const needed = [...base, ...egressChains(footprints.map(({ egress }) => egress))];
-  return [
-    ...(await wrongBlocks(run, operation, listing, needed)),
-    ...footprints.flatMap((footprint) => missingElements(listing, footprint)),
-  ];
+  const wrong = await wrongBlocks(run, operation, listing, needed);
+  const missing = footprints.flatMap((footprint) => missingElements(listing, footprint));
+  return { problems: [...wrong, ...missing], blocks };
 }

@@ -3,11 +3,11 @@ import { egressChains } from './egress.ts';
 import { type Element, elementsOf, nameOf, uplinkElements } from './elements.ts';
 import type { Footprint, HostPort } from './footprint.ts';
 import { listTable, valuesOf } from './listing.ts';
-import { apply, type Refusal, refusalsIn } from './nft.ts';
+import { attempt, type Refusal } from './nft.ts';
 import { PortInUse } from './port-in-use.ts';
 import { type Noted, restore } from './restore.ts';
 import { planChain } from './table.ts';
-import { addElement, declare, replaceElement, requireChain, type Transaction } from './transaction.ts';
+import { addElement, declare, replaceElement, requireChain } from './transaction.ts';
 
 type PublishedElement = Element & { readonly port: HostPort };
 
@@ -20,22 +20,9 @@ function clashing(refusals: readonly Refusal[]): Element[] {
   return refusals.flatMap(({ kind, operation }) => (kind === 'exists' && operation.element) || []);
 }
 
-/**
- * The ways to put an attachment's elements in, the second for when nobody has used its egress chain before.
- *
- * @param stale names of elements that an earlier attachment of the same name left, and that map to something else.
- */
-function attempts(footprint: Footprint, own: readonly Element[], stale: ReadonlySet<string>): Transaction[] {
-  const elements = own.map((element) => (stale.has(nameOf(element)) ? replaceElement : addElement)(element));
-  return [
-    [requireChain(planChain), ...elements],
-    [requireChain(planChain), ...declare(egressChains([footprint.egress])), ...elements],
-  ];
-}
-
-/** @throws {PortInUse} when one of the refusals is about a host port. */
-async function rejectTaken(run: Run, operation: string, refusals: readonly Refusal[], cause: unknown) {
-  const taken = clashing(refusals).find(isPublished);
+/** @throws {PortInUse} when one of the elements is a host port. */
+async function rejectTaken(run: Run, operation: string, elements: readonly Element[], cause: unknown) {
+  const taken = elements.find(isPublished);
   if (!taken) return;
   const target = valuesOf(await listTable(run, operation)).get(nameOf(taken));
   throw new PortInUse(operation, taken.port, target?.split(' ')[0], cause);
@@ -57,20 +44,20 @@ export async function install(
   uplinks: readonly string[],
   noted: Noted,
 ): Promise<void> {
+  const plan = requireChain(planChain);
+  const chains = declare(egressChains([footprint.egress]));
+  // Elements that an earlier attachment of the same name left, and that map to something else.
+  const stale = new Set<Element>();
+  const put = (element: Element) => (stale.has(element) ? replaceElement : addElement)(element);
   const own = [...uplinkElements(uplinks), ...elementsOf(footprint)];
-  const stale = new Set<string>();
-  for (let [first] = attempts(footprint, own, stale), tries = 0; first && tries < 3; tries++) {
-    try {
-      await apply(run, operation, first);
-      return;
-    } catch (error) {
-      const refusals = refusalsIn(error);
-      if (refusals.length === 0) throw error;
-      await rejectTaken(run, operation, refusals, error);
-      if (refusals.some(({ operation: { requires } }) => requires)) break;
-      for (const element of clashing(refusals)) stale.add(nameOf(element));
-      first = attempts(footprint, own, stale)[1];
-    }
+  // The egress chain is there, unless nobody has used it before.
+  for (const declared of [[], chains, chains]) {
+    const refused = await attempt(run, operation, [plan, ...declared, ...own.map(put)]);
+    if (!refused) return;
+    const clashes = clashing(refused.refusals);
+    await rejectTaken(run, operation, clashes, refused);
+    if (refused.refusals.some((refusal) => refusal.operation === plan)) break;
+    for (const element of clashes) stale.add(element);
   }
   await restore(run, operation, uplinks, noted, footprint);
 }

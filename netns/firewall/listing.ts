@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
+import { codes, Failure } from '../../conf/failure.ts';
 import { CommandError, type Run } from '../process/exec.ts';
 import { commandFailure } from '../process/ip.ts';
 import { type Listed, nameOf } from './elements.ts';
 import { isAbsent } from './errors.ts';
-import { tableName } from './table.ts';
+import { planChain, tableName } from './table.ts';
 
 /** As `nft -j` writes a chain, a set, a map or a rule (libnftables-json(5)). */
 type Described = Readonly<Record<string, unknown>>;
@@ -82,16 +84,36 @@ export function parseListing(text: string): Listing {
 /**
  * The table as it is; nothing when there is none. Numbers are asked for, so that files of names change nothing.
  *
+ * @param options more of nft's.
  * @throws {Failure} code 11 past the deadline, 102 when nft fails.
  */
-export async function listTable(run: Run, operation: string): Promise<Listing> {
+export async function listTable(
+  run: Run,
+  operation: string,
+  options: readonly string[] = [],
+): Promise<Listing> {
   try {
-    const args = ['-j', '-n', 'list', 'table', ...tableName.split(' ')];
+    const args = ['-j', '-n', ...options, 'list', 'table', ...tableName.split(' ')];
     return parseListing((await run({ program: 'nft', args, beside: true })).stdout);
   } catch (error) {
+    if (error instanceof SyntaxError)
+      throw new Failure(codes.wiring, `${operation}: nft does not answer in JSON`, { cause: error });
     if (error instanceof CommandError && isAbsence(error)) return nothingListed;
     throw commandFailure(operation, error);
   }
+}
+
+/** A digest of all but the elements. The same nft shows the same table alike: another digest is a reason to look. */
+export function digestOf({ blocks }: Listing): string {
+  return createHash('sha256')
+    .update(JSON.stringify([planChain, ...blocks]))
+    .digest('hex');
+}
+
+/** The digest of the table as it is; undefined when there is none. @throws {Failure} as `listTable`. */
+export async function listBlocks(run: Run, operation: string): Promise<string | undefined> {
+  const listing = await listTable(run, operation, ['--terse']);
+  return listing.blocks.size > 0 ? digestOf(listing) : undefined;
 }
 
 function isAbsence({ outcome, stderr }: CommandError): boolean {

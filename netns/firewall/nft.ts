@@ -34,29 +34,35 @@ function refusalsOf(transaction: Transaction, { stderr }: CommandError): Refusal
  * Has nft carry out a transaction.
  *
  * @param operation what it is for, for the error.
- * @throws {RefusedTransaction} when an operation was refused.
+ * @returns undefined when all of it was done; else why nothing was.
  * @throws {Failure} code 11 past the deadline, 102 when nft cannot be started, or crashes.
  */
-export async function apply(run: Run, operation: string, transaction: Transaction): Promise<void> {
+export async function attempt(
+  run: Run,
+  operation: string,
+  transaction: Transaction,
+): Promise<RefusedTransaction | undefined> {
   try {
     const input = formatTransaction(transaction);
     await run({ program: 'nft', args: ['-f', '-'], input, beside: true });
+    return undefined;
   } catch (error) {
     if (!(error instanceof CommandError) || error.outcome.kind !== 'failed')
       throw commandFailure(operation, error);
     const refusals = refusalsOf(transaction, error);
     if (refusals.length === 0) throw commandFailure(operation, error);
-    throw new RefusedTransaction(operation, refusals, error);
+    return new RefusedTransaction(operation, refusals, error);
   }
+}
+
+/** As `attempt`. @throws {RefusedTransaction} when an operation was refused. */
+export async function apply(run: Run, operation: string, transaction: Transaction): Promise<void> {
+  const refused = await attempt(run, operation, transaction);
+  if (refused) throw refused;
 }
 
 /** Whether the error is that a program is not installed. */
 export function isMissing(error: unknown): boolean {
   const cause = error instanceof Failure ? error.cause : error;
   return cause instanceof CommandError && cause.outcome.kind === 'missing';
-}
-
-/** The refusals of an error; none when it is another one. */
-export function refusalsIn(error: unknown): readonly Refusal[] {
-  return error instanceof RefusedTransaction ? error.refusals : [];
 }

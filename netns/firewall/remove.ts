@@ -1,27 +1,35 @@
 import type { Run } from '../process/exec.ts';
 import { type Element, withoutDuplicates } from './elements.ts';
-import { apply, refusalsIn } from './nft.ts';
-import { deleteElement } from './transaction.ts';
+import { attempt } from './nft.ts';
+import { planChain } from './table.ts';
+import { deleteElement, requireChain } from './transaction.ts';
 
 /**
  * Takes elements out of the table. What is not there is no error, nor is a missing table, nor one of another version; a
  * host port that leads to somebody else by now stays theirs.
  *
+ * @returns whether the table follows our plan, as far as that was met.
  * @throws {Failure} code 11 past the deadline, 102 when nft fails.
  */
 export async function removeElements(
   run: Run,
   operation: string,
   elements: readonly Element[],
-): Promise<void> {
+): Promise<boolean> {
+  const plan = requireChain(planChain);
+  let followsPlan = true;
   for (let left: readonly Element[] = withoutDuplicates(elements); left.length > 0; ) {
-    try {
-      await apply(run, operation, left.map(deleteElement));
-      return;
-    } catch (error) {
-      const refused = refusalsIn(error).flatMap(({ operation: { element } }) => element ?? []);
-      if (refused.length === 0) throw error;
-      left = left.filter((element) => !refused.includes(element));
-    }
+    const refused = await attempt(run, operation, [
+      ...(followsPlan ? [plan] : []),
+      ...left.map(deleteElement),
+    ]);
+    if (!refused) break;
+    const elsewhere = new Set(refused.refusals.flatMap(({ operation: { element } }) => element ?? []));
+    const isPlanAbsent = refused.refusals.some((refusal) => refusal.operation === plan);
+    if (elsewhere.size === 0 && !isPlanAbsent) throw refused;
+    // A set or a chain that is absent says so as well as the plan.
+    if (refused.refusals.some(({ kind }) => kind === 'absent')) followsPlan = false;
+    left = left.filter((element) => !elsewhere.has(element));
   }
+  return followsPlan;
 }

@@ -1,10 +1,18 @@
 import type { Run } from '../process/exec.ts';
 import { egressChains, egressPrefix } from './egress.ts';
-import { type Element, elementsOf, nameOf, uplinkElements, withoutDuplicates } from './elements.ts';
+import {
+  type Element,
+  elementsOf,
+  elementsWithout,
+  nameOf,
+  uplinkElements,
+  withoutDuplicates,
+} from './elements.ts';
 import type { Footprint } from './footprint.ts';
 import { type Listing, listTable, nothingListed, valuesOf } from './listing.ts';
-import { apply, RefusedTransaction } from './nft.ts';
+import { apply, attempt } from './nft.ts';
 import { PortInUse } from './port-in-use.ts';
+import { removeElements } from './remove.ts';
 import { type Block, base, planChain, planPrefix } from './table.ts';
 import {
   addElement,
@@ -55,7 +63,8 @@ function followsPlan({ blocks }: Listing): boolean {
 /**
  * Brings the table back, with all that is noted. One that follows our plan is completed. Another, or none, is made in one
  * transaction. An ADD at work notes what it has before it adds it: what was noted meanwhile is added again, since it may
- * have gone into the table that was replaced.
+ * have gone into the table that was replaced. A DEL at work ends the note before it removes what the note is about: what
+ * is noted no more is removed again.
  *
  * @param uplinks the links of the default routes.
  * @param own the footprint of an attachment that is being added, which goes in as well: noted first or not.
@@ -75,9 +84,14 @@ export async function restore(
     return own ? [...others, own] : others;
   };
   const listing = await listTable(run, operation);
-  if (followsPlan(listing) && (await isCompleted(run, operation, complete(all(), uplinks, listing)))) return;
-  await apply(run, operation, fresh(all(), uplinks));
-  await apply(run, operation, complete(all(), uplinks, await listTable(run, operation)));
+  const before = all();
+  const isCompleted =
+    followsPlan(listing) && !(await attempt(run, operation, complete(before, uplinks, listing)));
+  if (!isCompleted) await apply(run, operation, fresh(before, uplinks));
+  const after = all();
+  if (isCompleted) await removeUnusedChains(run, operation, listing, after);
+  else await apply(run, operation, complete(after, uplinks, await listTable(run, operation)));
+  await removeElements(run, operation, elementsWithout(before, after));
 }
 
 /** @throws {PortInUse} code 101 for a host port that another attachment has. */
@@ -89,26 +103,10 @@ function rejectHeld(operation: string, own: Footprint, others: readonly Footprin
   }
 }
 
-/** @returns whether it was: a table with a set of another type refuses. */
-async function isCompleted(run: Run, operation: string, transaction: Transaction): Promise<boolean> {
-  try {
-    await apply(run, operation, transaction);
-    return true;
-  } catch (error) {
-    if (error instanceof RefusedTransaction) return false;
-    throw error;
-  }
-}
-
 /**
- * Has the next ADD bring the table back: it finds that the table does not follow the plan. Who sees that something is
- * missing need not be who mends it. @throws {Failure} as `apply`; a table that follows no plan is no error.
+ * Removes the chains that nobody's packets pass any more: nobody would know whether their rules are right. One that an ADD
+ * begins to use meanwhile stays.
  */
-export async function forgetPlan(run: Run, operation: string): Promise<void> {
-  await isCompleted(run, operation, deleteChain(planChain));
-}
-
-/** Removes the chains that nobody's packets pass any more. One that an ADD begins to use meanwhile stays. */
 export async function removeUnusedChains(
   run: Run,
   operation: string,
@@ -121,6 +119,6 @@ export async function removeUnusedChains(
   ]);
   const names = [...listing.blocks.keys()].map((name) => name.replace('chain ', ''));
   for (const name of names.filter((name) => name.startsWith(egressPrefix) && !used.has(name))) {
-    await isCompleted(run, operation, deleteChain(name));
+    await attempt(run, operation, deleteChain(name));
   }
 }

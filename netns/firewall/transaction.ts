@@ -6,8 +6,6 @@ export interface Operation {
   readonly line: string;
   /** What it adds or deletes, when that is an element. */
   readonly element?: Element;
-  /** The chain that must be there for it. */
-  readonly requires?: string;
 }
 
 /** Operations that nft carries out as one: all of them, or none. */
@@ -20,7 +18,7 @@ export function formatTransaction(transaction: Transaction): string {
 
 /** Refused unless the chain is there, and changes nothing of one that holds no rules. */
 export function requireChain(name: string): Operation {
-  return { line: `flush chain ${tableName} ${name}`, requires: name };
+  return { line: `flush chain ${tableName} ${name}` };
 }
 
 /** Adding what is there already is no error, unless it maps to something else. */

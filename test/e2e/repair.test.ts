@@ -52,26 +52,23 @@ const damages: [string, string[], RegExp][] = [
 ];
 
 for (const [what, command, message] of damages) {
-  test.serial(
-    `CHECK names it, the next ADD mends it, and running pods have their ports again: ${what}`,
-    async (t) => {
-      await using lab = await openLab();
-      const node = await lab.node();
-      const world = await lab.outside(node);
-      const running = await addPod(lab, node, published, 'running');
-      const right = await node.run('nft', '--terse', 'list', 'table', ...table);
-      t.deepEqual(await check(node, running), { status: 0, stdout: '', stderr: '' });
-      await node.run('nft', ...command);
-      const error = failed(await check(node, running));
-      t.is(error.code, 103);
-      t.regex(error.msg, message);
-      const next = await addPod(lab, node, {}, 'next');
-      t.is(await node.run('nft', '--terse', 'list', 'table', ...table), right);
-      for (const added of [running, next]) t.is((await check(node, added)).status, 0);
-      await using _ = await mirrorIn(running.pod, 80);
-      t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
-    },
-  );
+  test.serial(`CHECK names it, and running pods have their ports again: ${what}`, async (t) => {
+    await using lab = await openLab();
+    const node = await lab.node();
+    const world = await lab.outside(node);
+    const running = await addPod(lab, node, published, 'running');
+    const right = await node.run('nft', '--terse', 'list', 'table', ...table);
+    t.deepEqual(await check(node, running), { status: 0, stdout: '', stderr: '' });
+    await node.run('nft', ...command);
+    const error = failed(await check(node, running));
+    t.is(error.code, 103);
+    t.regex(error.msg, message);
+    const next = await addPod(lab, node, {}, 'next');
+    t.is(await node.run('nft', '--terse', 'list', 'table', ...table), right);
+    for (const added of [running, next]) t.is((await check(node, added)).status, 0);
+    await using _ = await mirrorIn(running.pod, 80);
+    t.deepEqual(await look(world, nodeIPs, 8080), both(outside));
+  });
 }
 
 const elements: [string, string, RegExp][] = [
@@ -87,27 +84,24 @@ const elements: [string, string, RegExp][] = [
   ['hairpins', '"LINK" . "LINK"', /way of LINK to its own host ports is missing/],
 ];
 
-test.serial(
-  'CHECK names each element that is missing, and the next ADD of another pod brings it back',
-  async (t) => {
-    await using lab = await openLab();
-    const node = await lab.node();
-    const added = await addPod(lab, node, published);
-    await addPod(lab, node, {}, 'beside');
-    const [host, pod] = added.result.interfaces;
-    const filled = (text: string) =>
-      text.replaceAll('LINK', host?.name ?? '').replaceAll('MAC', pod?.mac ?? '');
-    for (const [set, key, message] of elements) {
-      const element = [...table, set, '{', filled(key), '}'];
-      await node.run('nft', 'delete', 'element', ...element);
-      t.regex(failed(await check(node, added)).msg, new RegExp(filled(message.source)));
-      await addPod(lab, node, {}, `after-${set}`);
-      t.is((await check(node, added)).status, 0, set);
-    }
-  },
-);
+test.serial('CHECK names each element that is missing, and brings it back', async (t) => {
+  await using lab = await openLab();
+  const node = await lab.node();
+  const added = await addPod(lab, node, published);
+  await addPod(lab, node, {}, 'beside');
+  const [host, pod] = added.result.interfaces;
+  const filled = (text: string) =>
+    text.replaceAll('LINK', host?.name ?? '').replaceAll('MAC', pod?.mac ?? '');
+  for (const [set, key, message] of elements) {
+    const element = [...table, set, '{', filled(key), '}'];
+    await node.run('nft', 'delete', 'element', ...element);
+    t.regex(failed(await check(node, added)).msg, new RegExp(filled(message.source)));
+    await addPod(lab, node, {}, `after-${set}`);
+    t.is((await check(node, added)).status, 0, set);
+  }
+});
 
-test.serial('a host port that leads to somebody else is named, and set right by the next ADD', async (t) => {
+test.serial('a host port that leads to somebody else is named, and set right', async (t) => {
   await using lab = await openLab();
   const node = await lab.node();
   const added = await addPod(lab, node, published);

@@ -9,7 +9,7 @@ import { nftFolder } from '../lab/nft-folder.ts';
 import { bringNftVersions } from '../lab/nft-versions.ts';
 
 const root = join(import.meta.dirname, '../..');
-const suites = ['repair', 'flushed', 'rules', 'hostports', 'gc', 'nameless'];
+const suites = ['repair', 'flushed', 'noticed', 'rules', 'hostports', 'gc', 'nameless'];
 const files = suites.map((name) => `test/e2e/${name}.test.ts`);
 
 /** `1.1.3`, of `nftables v1.1.3 (Commodore Bullmoose #4)`. */

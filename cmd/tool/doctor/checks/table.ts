@@ -12,7 +12,8 @@ export const table: Check = {
     const dataDirs = allDataDirs(new NodeRegistry(defaultNodeState), patient.confDir);
     const footprints = livingFootprints(dataDirs);
     if (footprints.length === 0) return [];
-    const problems = new Set(await inspectTable(patient.run, 'inspect the firewall', footprints));
+    const inspection = await inspectTable(patient.run, 'inspect the firewall', footprints);
+    const problems = new Set(inspection.problems);
     if (problems.size === 0) return [ok(forAll('as it should be', footprints.length))];
     const found = some([...problems]);
     return [{ level: 'broken', found, remedy: [command(patient, 'repair')] } satisfies Finding];
