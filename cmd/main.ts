@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { printable } from '../conf/printable.ts';
 import { run } from '../netns/process/exec.ts';
 import { thisNode } from './cni/call.ts';
 import { type Answer, answer, type Face, type Invocation } from './cni/protocol.ts';
@@ -73,7 +74,7 @@ export async function main(): Promise<void> {
   const invocation: Invocation = {
     environment: process.env,
     readInput: readStandardInput,
-    ...thisNode(run, (sentence) => write(2, `dualstack: ${sentence}\n`)),
+    ...thisNode(run, (sentence) => write(2, `dualstack: ${printable(sentence)}\n`)),
   };
   const { output, status: exitStatus } = await (faces[calledBy()] ?? as(loggedPlugin))(command, invocation);
   const isHeard = write(1, output);

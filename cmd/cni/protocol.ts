@@ -1,6 +1,7 @@
 import type { Configuration } from '../../conf/configuration.ts';
 import { codes, Failure, reason } from '../../conf/failure.ts';
 import { parseJson } from '../../conf/json.ts';
+import { jsonText } from '../../conf/printable.ts';
 import { Call, type Host, type Input, type Reader, type Verb } from './call.ts';
 import { attachmentOf, type Environment, type Parameter, requireParameters } from './environment.ts';
 import { withNextStep } from './next-steps.ts';
@@ -146,8 +147,8 @@ export async function answer<C>(command: string, face: Face<C>, invocation: Invo
   const answering: Answering = { version: supportedVersions.at(-1) };
   try {
     const result = await answerCommand(command, face, invocation, answering);
-    return { output: result ? `${JSON.stringify(result)}\n` : '', status: 0 };
+    return { output: result ? `${jsonText(result)}\n` : '', status: 0 };
   } catch (error) {
-    return { output: `${JSON.stringify(errorObject(error, answering.version))}\n`, status: 1 };
+    return { output: `${jsonText(errorObject(error, answering.version))}\n`, status: 1 };
   }
 }

@@ -1,4 +1,5 @@
 import { Failure, reason } from '../../conf/failure.ts';
+import { jsonText } from '../../conf/printable.ts';
 import { absolutePath } from '../../conf/rules.ts';
 import type { Command, Run } from '../../netns/process/exec.ts';
 import type { Call, Verb } from '../cni/call.ts';
@@ -66,7 +67,7 @@ function outcomeOf(error: unknown): Record<string, unknown> {
 
 function write(call: Call, line: Readonly<Record<string, unknown>>): void {
   const path = absolutePath.safeParse(call.input['logFile']);
-  if (path.success) attempt(() => appendLine(path.data, JSON.stringify(line)));
+  if (path.success) attempt(() => appendLine(path.data, jsonText(line)));
 }
 
 /**

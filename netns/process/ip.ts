@@ -117,7 +117,23 @@ export async function ipQuery(
   const input = questions.map((question) => `${question}\n`).join('');
   const stdout = await answerOf(run, placed({ program: 'ip', args, input }, place), operation);
   const documents = stdout.split('\n').filter((line) => line.startsWith('['));
-  return documents.flatMap((line) => JSON.parse(line) as unknown[]);
+  return documents.flatMap(parseAnswer);
+}
+
+/**
+ * Parses a list that `ip -json` or `tc -json` printed; nothing, which some versions print of nothing, is an empty one.
+ *
+ * Names and aliases of links are anybody's, and iproute2 prints their control characters as they are; some versions write `\'`,
+ * which JSON does not have.
+ */
+export function parseAnswer(text: string): unknown[] {
+  if (text.trim() === '') return [];
+  const mended = text.trim().replace(/\\[\s\S]|\p{Cc}/gu, (piece) => {
+    if (piece.startsWith('\\')) return piece === "\\'" ? "'" : piece;
+    if ('\n\r\t'.includes(piece)) return piece;
+    return `\\u${piece.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+  return JSON.parse(mended) as unknown[];
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Attachment } from '../../ipam/store/store.ts';
 import { mtuOf } from '../host/host.ts';
 import { ownPairs } from '../link/apply.ts';
 import type { Run } from '../process/exec.ts';
-import { answerOf, batch, type Place, placed } from '../process/ip.ts';
+import { answerOf, batch, type Place, parseAnswer, placed } from '../process/ip.ts';
 import { planShaping, type Qdisc, shapingProblems } from './shaping.ts';
 
 /** A link, where it is, and how fast packets may leave it there. */
@@ -57,7 +57,7 @@ export async function shape(
 async function qdiscsOf(run: Run, place: Place, link: string): Promise<Qdisc[]> {
   const command = { program: 'tc', args: ['-json', 'qdisc', 'show', 'dev', link] };
   const answer = await answerOf(run, placed(command, place), `inspect the bandwidth of ${link}`);
-  return answer.trim() === '' ? [] : (JSON.parse(answer) as Qdisc[]);
+  return parseAnswer(answer) as Qdisc[];
 }
 
 /**

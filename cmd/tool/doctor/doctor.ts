@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { parseConfiguration } from '../../../conf/configuration.ts';
 import { Failure, reason } from '../../../conf/failure.ts';
+import { printable } from '../../../conf/printable.ts';
 import { poolsOf } from '../../../ipam/pool.ts';
 import { preferenceOf } from '../../../ipam/preference.ts';
 import { versionOf } from '../../cni/version.ts';
@@ -13,7 +14,7 @@ import {
   type Typed,
   withDefault,
 } from '../engine/command.ts';
-import { commandLines, hanging, paint, printable, type Rendition, type Screen } from '../engine/screen.ts';
+import { commandLines, hanging, paint, type Rendition, record, type Screen } from '../engine/screen.ts';
 import { candidatesIn, type NetworkFile, ownPlugin, readNetworkFile } from '../init/conflist.ts';
 import { findRuntimes } from '../runtime/find.ts';
 import { defaultBinDir, defaultConfDir } from '../runtime/settings.ts';
@@ -140,12 +141,12 @@ const nameWidth = 16;
 function block(screen: Screen, { check, level, found, remedy = [], advice }: Named): string {
   const { word, rendition } = looks[level];
   const lead = word.padEnd(wordWidth) + check.padEnd(nameWidth);
-  const head = hanging(screen, lead, printable(found));
+  const head = hanging(screen, lead, found);
   const indent = ' '.repeat(wordWidth);
   const lines = [
     paint(screen, rendition, head.slice(0, wordWidth)) + head.slice(wordWidth),
     ...remedy.map((line) => paint(screen, 'bold', commandLines(screen, `${indent}# `, printable(line)))),
-    ...(advice ? [hanging(screen, indent, printable(advice))] : []),
+    ...(advice ? [hanging(screen, indent, advice)] : []),
   ];
   return lines.join('\n');
 }
@@ -161,12 +162,12 @@ function summary(named: readonly Named[]): string {
 }
 
 /** One line for each finding, of fields with a tab between them. */
-function record({ check, level, found, remedy = [] }: Named): string {
-  return [level, check, printable(found), remedy.join(' && ') || '-'].join('\t');
+function recordOf({ check, level, found, remedy = [] }: Named): string {
+  return record([level, check, found, remedy.join(' && ') || '-']);
 }
 
 function textOf(screen: Screen, named: readonly Named[]): string {
-  if (!screen.isTerminal) return named.map(record).join('\n');
+  if (!screen.isTerminal) return named.map(recordOf).join('\n');
   return [
     ...named.map((finding) => block(screen, finding)),
     '',

@@ -1,9 +1,10 @@
 import { Argument, Command as Commander, CommanderError, Option } from 'commander';
 import { Failure, reason } from '../../../conf/failure.ts';
+import { jsonText, printable } from '../../../conf/printable.ts';
 import { supportedVersions } from '../../cni/version.ts';
 import { type Command, type Flag, jsonFlag, type Report, type ToolHost, type Typed } from './command.ts';
 import { commands } from './commands.ts';
-import { hanging, paint, printable, type Screen } from './screen.ts';
+import { hanging, paint, type Screen } from './screen.ts';
 
 /** What the process writes, and its exit status. */
 export interface Outcome {
@@ -64,7 +65,7 @@ function versionText(version: string): string {
 }
 
 function rendered(report: Report, asJson: boolean): Outcome {
-  const output = asJson ? JSON.stringify(report.json, null, 2) : report.text;
+  const output = asJson ? jsonText(report.json, 2) : report.text;
   return { output: output === '' ? '' : `${output}\n`, complaint: '', status: report.status };
 }
 
@@ -72,7 +73,7 @@ function rendered(report: Report, asJson: boolean): Outcome {
 function complaintOf(error: unknown, screen: Screen): string {
   const details = error instanceof Failure ? error.details : '';
   const lead = 'dualstack: ';
-  const lines = [reason(error), ...(details === '' ? [] : [details])].map(printable);
+  const lines = [reason(error), ...(details === '' ? [] : [details])];
   const text = lines
     .map((line, index) => hanging(screen, index === 0 ? lead : ' '.repeat(lead.length), line))
     .join('\n');
@@ -106,7 +107,7 @@ function programOf(host: ToolHost, paper: Paper, done: (outcome: Outcome) => voi
         paper.output += text;
       },
       writeErr: (text) => {
-        paper.complaint += text;
+        paper.complaint += text.split('\n').map(printable).join('\n');
       },
       getOutHelpWidth: () => helpWidth,
       getErrHelpWidth: () => helpWidth,

@@ -1,3 +1,9 @@
+import { printable } from '../../../conf/printable.ts';
+
+/*
+ * What is shown comes from files, requests and other processes: whatever makes a line or a record of it here cleans it.
+ */
+
 /** What the output goes to. */
 export interface Screen {
   /** Tables and colours are for people: without a terminal, records of one line are what scripts want. */
@@ -13,11 +19,6 @@ export type Rendition = keyof typeof renditions;
 
 export function paint(screen: Screen, rendition: Rendition, text: string): string {
   return screen.hasColours ? `\x1b[${renditions[rendition]}m${text}\x1b[0m` : text;
-}
-
-/** What comes from files and from other processes may hold control characters, which would act on the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '?');
 }
 
 /** Combining characters, joiners and the like; vowels and finals of Hangul, which join the letter before them. */
@@ -102,8 +103,8 @@ export function wrap(text: string, width: number): string[] {
 /** A paragraph whose further lines stand under its first, or `deeper` columns to the right of that. */
 export function hanging(screen: Screen, lead: string, text: string, deeper = 0): string {
   const indent = ' '.repeat(widthOf(lead) + deeper);
-  const lines = wrap(text, Math.max(20, screen.columns - indent.length));
-  return lines.map((line, index) => (index === 0 ? lead : indent) + line).join('\n');
+  const lines = wrap(printable(text), Math.max(20, screen.columns - indent.length));
+  return lines.map((line, index) => (index === 0 ? printable(lead) : indent) + line).join('\n');
 }
 
 /** A cell is one or more lines. */
@@ -144,10 +145,17 @@ export function table(
   header: readonly string[],
   rows: readonly (readonly Cell[])[],
 ): string[][] {
-  const heading = header.map((title) => [title]);
-  const widths = widthsOf([heading, ...rows], screen.columns);
-  const [titles = [], ...others] = [heading, ...rows].map((row) => linesOf(row, widths));
+  const shown = [header.map((title) => [title]), ...rows].map((row) =>
+    row.map((cell) => cell.map(printable)),
+  );
+  const widths = widthsOf(shown, screen.columns);
+  const [titles = [], ...others] = shown.map((row) => linesOf(row, widths));
   return [titles.map((line) => paint(screen, 'bold', line)), ...others];
+}
+
+/** One line for scripts: fields with a tab between them. */
+export function record(fields: readonly string[]): string {
+  return fields.map(printable).join('\t');
 }
 
 /** `[####................]`: in ASCII, for the console of a machine that is in trouble. */

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { defaultDataDir, parseConfiguration } from '../../../conf/configuration.ts';
 import { codes, Failure } from '../../../conf/failure.ts';
 import { isName } from '../../../conf/name.ts';
+import { jsonText, printable } from '../../../conf/printable.ts';
 import { capabilities } from '../../../conf/runtime.ts';
 import { poolsOf } from '../../../ipam/pool.ts';
 import { preferenceOf } from '../../../ipam/preference.ts';
@@ -52,7 +53,7 @@ export function conflistFor(wish: Wish, path: string): Conflist {
     capabilities: Object.fromEntries(capabilities.map((name) => [name, true])),
   };
   const list = { cniVersion: wish.cniVersion, name: wish.network, plugins: [plugin] };
-  const text = `${JSON.stringify(list, null, 2)}\n`;
+  const text = `${jsonText(list, 2)}\n`;
   const own = ownPlugin(parseNetworkFile(path, text));
   const configuration = parseConfiguration(own ?? {});
   const { pools } = preferenceOf(configuration, poolsOf(configuration));
@@ -134,7 +135,9 @@ function textOf({ path, backups, stronger, ipFamilies }: Written): string {
     ...stronger.map(
       (other) => `warning: the runtime uses ${other}, which comes first: move it out of the folder`,
     ),
-  ].join('\n');
+  ]
+    .map(printable)
+    .join('\n');
 }
 
 function fileName(typed: Typed): string {

@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { errno } from '../../../conf/failure.ts';
+import { printable } from '../../../conf/printable.ts';
 import {
   binDirFlag,
   type Command,
@@ -87,7 +88,10 @@ function act(typed: Typed, host: ToolHost): Report {
   return {
     status: 0,
     json: { path: target, changed, names, warnings },
-    text: [...lines, ...warnings.map((sentence) => hanging(host.screen, 'warning: ', sentence))].join('\n'),
+    text: [
+      ...lines.map(printable),
+      ...warnings.map((sentence) => hanging(host.screen, 'warning: ', sentence)),
+    ].join('\n'),
   };
 }
 

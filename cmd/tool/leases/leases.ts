@@ -1,6 +1,7 @@
 import { codes, Failure } from '../../../conf/failure.ts';
 import { formatCidr } from '../../../conf/family.ts';
 import { nearest } from '../../../conf/nearest.ts';
+import { printable } from '../../../conf/printable.ts';
 import { type Command, confDirFlag, type Report } from '../engine/command.ts';
 import { findNetworks, type Network, type PoolUse, usesOf } from '../engine/networks.ts';
 import {
@@ -10,7 +11,7 @@ import {
   duration,
   hanging,
   paint,
-  printable,
+  record,
   type Screen,
   shortName,
   table,
@@ -39,15 +40,11 @@ function ageOf({ since }: Holding, now: Date): string {
   return since ? duration((now.getTime() - since.getTime()) / 1000) : '-';
 }
 
-function podOf({ pod = '-' }: Holding): string {
-  return printable(pod);
-}
-
 function row(holding: Holding, now: Date): Cell[] {
-  const { attachment, addresses, link } = holding;
-  const ifname = attachment.ifname === '' ? '-' : printable(attachment.ifname);
+  const { attachment, addresses, link, pod = '-' } = holding;
+  const ifname = attachment.ifname || '-';
   return [
-    [podOf(holding), `${ifname} of ${shortName(attachment.containerID)}`],
+    [pod, `${ifname} of ${shortName(attachment.containerID)}`],
     addresses.length > 0 ? addresses : ['-'],
     [link?.ifname ?? '-'],
     [ageOf(holding, now)],
@@ -62,9 +59,7 @@ function useLines(screen: Screen, { pool, used, capacity, part }: PoolUse): stri
 }
 
 function problemLines(screen: Screen, holding: Holding): string[] {
-  return holding.problems.map(({ text }) =>
-    paint(screen, 'yellow', hanging(screen, '  ! ', printable(text))),
-  );
+  return holding.problems.map(({ text }) => paint(screen, 'yellow', hanging(screen, '  ! ', text)));
 }
 
 function holdingLines(screen: Screen, holdings: readonly Holding[], now: Date): string[] {
@@ -84,7 +79,8 @@ function holdingLines(screen: Screen, holdings: readonly Holding[], now: Date): 
 }
 
 function inventoryText(screen: Screen, { network, holdings, unreadable }: Inventory, now: Date): string {
-  const title = `${paint(screen, 'bold', `network ${network.name}`)}  ${network.dataDir}/${network.name}`;
+  const name = `network ${printable(network.name)}`;
+  const title = `${paint(screen, 'bold', name)}  ${printable(`${network.dataDir}/${network.name}`)}`;
   const torn = unreadable.map((name) =>
     paint(
       screen,
@@ -102,26 +98,24 @@ function inventoryText(screen: Screen, { network, holdings, unreadable }: Invent
 }
 
 /** One line for each lease, of fields with a tab between them, for scripts. */
-function record({ network }: Inventory, holding: Holding): string {
-  const { attachment, addresses, link, since, problems } = holding;
-  return [
+function recordOf({ network }: Inventory, holding: Holding): string {
+  const { attachment, addresses, link, since, problems, pod = '-' } = holding;
+  return record([
     network.name,
-    podOf(holding),
+    pod,
     attachment.containerID,
     attachment.ifname || '-',
     addresses.join(',') || '-',
     link?.ifname ?? '-',
     since?.toISOString() ?? '-',
     problems.map(({ text }) => text).join('; ') || '-',
-  ]
-    .map(printable)
-    .join('\t');
+  ]);
 }
 
 function textOf(screen: Screen, inventories: readonly Inventory[], now: Date): string {
   if (!screen.isTerminal) {
     return inventories
-      .flatMap((inventory) => inventory.holdings.map((holding) => record(inventory, holding)))
+      .flatMap((inventory) => inventory.holdings.map((holding) => recordOf(inventory, holding)))
       .join('\n');
   }
   if (inventories.length === 0) return 'There is no network, neither in a configuration nor in a store.';

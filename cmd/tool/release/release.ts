@@ -1,4 +1,5 @@
 import { codes, Failure } from '../../../conf/failure.ts';
+import { printable } from '../../../conf/printable.ts';
 import { describeAttachment } from '../../../ipam/attachment.ts';
 import type { Attachment } from '../../../ipam/store/store.ts';
 import { linkExists } from '../../../netns/link/liveness.ts';
@@ -7,7 +8,6 @@ import { Call, thisNode } from '../../cni/call.ts';
 import { plugin as face } from '../../verbs/plugin.ts';
 import { type Command, confDirFlag, type Report, type ToolHost, type Typed } from '../engine/command.ts';
 import { findNetworks, type Network } from '../engine/networks.ts';
-import { printable } from '../engine/screen.ts';
 
 interface Match {
   readonly network: Network;

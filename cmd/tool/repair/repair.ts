@@ -1,11 +1,12 @@
 import { defaultDataDir } from '../../../conf/configuration.ts';
+import { printable } from '../../../conf/printable.ts';
 import type { NodeRegistry } from '../../../ipam/store/registry.ts';
 import { thisNode } from '../../cni/call.ts';
 import { repairFirewall } from '../../verbs/repair.ts';
 import { type Damage, livingAttachments, repairWirings } from '../../verbs/wiring.ts';
 import { type Command, confDirFlag, type Report, type ToolHost, type Typed } from '../engine/command.ts';
 import { findNetworks } from '../engine/networks.ts';
-import { hanging, printable, type Screen, shortName } from '../engine/screen.ts';
+import { hanging, type Screen, shortName } from '../engine/screen.ts';
 
 /** What a repair met, of wiring and of the firewall. */
 interface Repaired {

@@ -1,6 +1,13 @@
 import test from 'ava';
 import { codes, Failure } from '../../../conf/failure.ts';
-import { commandFailure, ipBatch, ipQuery, placed, RefusedLine } from '../../../netns/process/ip.ts';
+import {
+  commandFailure,
+  ipBatch,
+  ipQuery,
+  parseAnswer,
+  placed,
+  RefusedLine,
+} from '../../../netns/process/ip.ts';
 import { expectedRuns, ipLines, type Reply, refusal } from '../../lab/expected-runs.ts';
 
 const lines = ['link set dev a up', 'address add 10.0.0.1/32 dev a', 'route add 10.0.0.2/32 dev a'];
@@ -118,3 +125,19 @@ test('what is no failure of a command passes through', (t) => {
     bug,
   );
 });
+
+/** What iproute2 prints, and what it means. */
+const printed: readonly [string, unknown[]][] = [
+  ['', []],
+  ['[]\n', []],
+  ['[{\n\t"a":1\n}]', [{ a: 1 }]],
+  ['[{"ifalias":"\u001b[31m\u0001\u009b"}]', [{ ifalias: '\u001b[31m\u0001\u009b' }]],
+  ['[{"ifalias":"a\\"b\\\\\u0007\\t"}]', [{ ifalias: 'a"b\\\u0007\t' }]],
+  ['[{"ifalias":"it\\\'s \\\\\'"}]', [{ ifalias: "it's \\'" }]],
+];
+
+for (const [text, meaning] of printed) {
+  test(`what iproute2 prints is understood, whatever names hold: ${JSON.stringify(text)}`, (t) => {
+    t.deepEqual(parseAnswer(text), meaning);
+  });
+}

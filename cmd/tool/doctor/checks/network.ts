@@ -1,5 +1,5 @@
 import { type Family, families } from '../../../../conf/family.ts';
-import { commandFailure, ipQuery } from '../../../../netns/process/ip.ts';
+import { commandFailure, ipQuery, parseAnswer } from '../../../../netns/process/ip.ts';
 import type { Patient } from './check.ts';
 
 /** An address of the host, with the interface that has it. */
@@ -54,7 +54,7 @@ async function routesOf(family: Family, { run }: Patient): Promise<HostRoute[]> 
   const { stdout } = await run({ program: 'ip', args }).catch((error: unknown) => {
     throw commandFailure('list routes', error);
   });
-  const routes = JSON.parse(stdout.trim() || '[]') as RouteAnswer[];
+  const routes = parseAnswer(stdout) as RouteAnswer[];
   return routes.map(({ dst, dev, type, protocol }) => ({ dst: cidrOf(dst, family), dev, type, protocol }));
 }
 

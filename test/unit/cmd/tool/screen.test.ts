@@ -6,7 +6,7 @@ import {
   duration,
   hanging,
   paint,
-  printable,
+  record,
   type Screen,
   table,
   widthOf,
@@ -110,7 +110,9 @@ test('colours are painted on demand alone', (t) => {
 });
 
 test('control characters of others do not reach the terminal', (t) => {
-  t.is(printable('a\x1b[31mb\nc\x9bd'), 'a?[31mb?c?d');
+  t.is(hanging(terminal, 'a\x1b ', 'b\u202e'), 'a? b?');
+  t.deepEqual(table(terminal, ['A'], [[['\x9b']]]), [['A'], ['?']]);
+  t.is(record(['a\tb', 'c']), 'a?b\tc');
 });
 
 test('a bar shows that there is something, and is full only when all is used', (t) => {
