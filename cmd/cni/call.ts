@@ -20,7 +20,7 @@ export interface Host {
   readonly registry: NodeRegistry;
   /** How long an ADD waits for a host port that another pod has yet, in milliseconds. */
   readonly portPatience: number;
-  /** Tells the operator, on standard error, what did not fail the call. */
+  /** Writes a warning to standard error: a problem that did not fail the call. */
   warn(sentence: string): void;
 }
 
@@ -38,7 +38,7 @@ export interface Reader<C> {
   readonly wires: boolean;
   /** @throws {Failure} code 7. */
   parse(input: Input): C;
-  /** What finds the leases, whatever has become of the rest. @throws {Failure} code 7. */
+  /** What is needed to find the leases, even if the rest of the configuration is invalid. @throws {Failure} code 7. */
   locate(input: Input): Locator;
 }
 
@@ -106,7 +106,7 @@ export class Call<C = Configuration> implements Host {
     return this.#args();
   }
 
-  /** Path of the container's network namespace; empty when the runtime names none. */
+  /** Path of the container's network namespace; empty if the runtime does not name one. */
   get netns(): string {
     return this.environment['CNI_NETNS'] ?? '';
   }
@@ -131,7 +131,7 @@ export class Call<C = Configuration> implements Host {
     return this.#store();
   }
 
-  /** The same call with another way to start programs. */
+  /** The same call, with another function to start programs. */
   through(run: Run): Call<C> {
     const { writeSetting, registry, portPatience, warn } = this;
     return new Call(this.#reader, this, { run, writeSetting, registry, portPatience, warn });
@@ -150,7 +150,7 @@ export class Call<C = Configuration> implements Host {
   }
 }
 
-/** What carries out a verb. It answers with an object for standard output, or with nothing. */
+/** Carries out a verb. It returns an object for standard output, or nothing. */
 export type Verb<C = Configuration> = (call: Call<C>) => Promise<Record<string, unknown> | undefined>;
 
 export function openStore(place: Pick<Locator, 'dataDir' | 'name'>): DiskStore {

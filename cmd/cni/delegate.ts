@@ -5,7 +5,7 @@ import type { Call, Input } from './call.ts';
 import type { Environment } from './environment.ts';
 import { isExecutable } from './executables.ts';
 
-/** A delegate may itself wait for a lock or a server; the runtime's own patience is some minutes. */
+/** A delegate can wait for a lock or a server. The runtime itself waits for some minutes. */
 const deadline = 60_000;
 
 /** The type of the IPAM plugin that a configuration names, whatever else is in it. */

@@ -56,7 +56,7 @@ const knownArguments = [
   'K8S_POD_UID',
 ];
 
-/** A key that is mistyped would be passed over in silence: it is an error unless the caller says otherwise. */
+/** A mistyped key would be silently ignored, so it is an error unless the caller says otherwise. */
 function rejectUnknown(args: ReadonlyMap<string, string>): void {
   if (/^(?:1|true)$/i.test(args.get('IgnoreUnknown') ?? '')) return;
   const unknown = [...args.keys()].filter((key) => !knownArguments.includes(key));

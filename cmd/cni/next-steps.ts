@@ -4,7 +4,7 @@ import { CommandError } from '../../netns/process/exec.ts';
 const correct = 'correct the network configuration: "dualstack doctor" says what is wrong with it, and where';
 const look = '"dualstack doctor" looks for the cause on this host';
 
-/** What to do about an error that has no better advice of its own, by its code. */
+/** What to do about an error without more specific advice, by its code. */
 const nextSteps: Readonly<Record<number, string>> = {
   [codes.version]:
     'give the network configuration a cniVersion that has it: "dualstack --version" lists ours',
@@ -29,7 +29,7 @@ function answerIn({ cause }: Failure): string {
   return cause instanceof CommandError ? cause.stderr.trim() : '';
 }
 
-/** The details of an error, which always end with what to do next: what the system answered alone does not say. */
+/** The details of an error. They always end with the next step, because the system's answer does not contain one. */
 export function withNextStep(failure: Failure): string {
   const { details, code } = failure;
   if (details !== '' && details !== answerIn(failure)) return details;

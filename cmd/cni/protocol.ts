@@ -141,7 +141,7 @@ function errorObject(error: unknown, cniVersion: string | undefined): Record<str
 /**
  * One call of the plugin, from environment and standard input to the one object on standard output.
  *
- * @returns always: whatever is thrown becomes a CNI error.
+ * @returns always: every exception becomes a CNI error.
  */
 export async function answer<C>(command: string, face: Face<C>, invocation: Invocation): Promise<Answer> {
   const answering: Answering = { version: supportedVersions.at(-1) };

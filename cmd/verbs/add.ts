@@ -81,7 +81,7 @@ function forward(families: readonly Family[], host: Host): void {
     for (const change of enableForwarding(host.writeSetting, family)) host.warn(change);
 }
 
-/** Where the addresses come from: a delegate when the configuration names one, else the built-in pools. */
+/** The source of the addresses: a delegate if the configuration names one, otherwise the built-in pools. */
 function address(call: Call, progress: Progress): Promise<Lease | DelegatedLease> {
   const type = call.configuration.ipam?.type;
   return type === undefined ? lease(call, progress) : leaseFromDelegate(type, call, progress);
@@ -101,7 +101,7 @@ export function routesOf(configuration: Configuration, obtained: Lease | Delegat
   return { routes: defaultRoutes(obtained), isImplied: true };
 }
 
-/** A pod's second interface comes without the default routes that the first one brought. */
+/** A pod's second interface does not get default routes that the first one has. */
 function leftOut(planned: readonly Route[], { ifname, routes }: Wiring): string[] {
   const missing = planned.filter((route) => !routes.includes(route));
   return missing.map(
@@ -197,7 +197,7 @@ async function attach(call: Call, namespace: Namespace, progress: Progress): Pro
 }
 
 /**
- * Undoes what this ADD did, by the removal that a DEL is. A newer ADD of the same attachment may have begun by now, since
+ * Undoes this ADD with the same removal as a DEL. A newer ADD of the same attachment may have begun by now, since
  * runtimes reuse container IDs: then all but outdated elements is that one's.
  */
 export async function undo<C>(call: Call<C>, { hasBegun, hasPair, footprints }: Progress): Promise<void> {

@@ -89,7 +89,7 @@ function supported(preference: Preference): Preference {
   };
 }
 
-/** What an ADD did by the time of an error, as far as it concerns leases. */
+/** What an ADD has done with leases when an error occurs. */
 export interface LeaseProgress {
   /** Whether the attachment's entry in the store is, or was, this call's. */
   hasBegun: boolean;
@@ -148,7 +148,7 @@ function delegatedAddress(ip: Result['ips'][number]): LeasedAddress[] {
   return gateway ? [{ address, prefix: network.prefix, gateway }] : [];
 }
 
-/** The order that the operator asked for; else that of the delegate. */
+/** The order that the operator requested, otherwise the order of the delegate. */
 function inPreferredOrder(
   addresses: readonly LeasedAddress[],
   configuration: Configuration,

@@ -39,7 +39,7 @@ function endpoint(text: string, gateway: string | undefined): Endpoint | undefin
   return address && via ? { address, gateway: via } : undefined;
 }
 
-/** Others of the chain may have added interfaces and addresses: those are theirs to check. */
+/** Other plugins in the chain can add interfaces and addresses, and check them themselves. */
 function ownPart(result: Result, attachment: Attachment): OwnPart {
   const isOwn = (link: ResultInterface | undefined) =>
     link?.name === attachment.ifname && Boolean(link.sandbox);

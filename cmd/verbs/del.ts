@@ -19,8 +19,8 @@ export function removalOf<C>(call: Call<C>, hasLink: boolean, footprints: readon
 }
 
 /**
- * DEL (CNI 1.1.0, "DEL: Remove container from network, or un-apply modifications"). The attachment and the
- * network's name are all it goes by: no namespace, no prevResult, and no podCIDR, for those may be gone or changed.
+ * DEL (CNI 1.1.0, "DEL: Remove container from network, or un-apply modifications"). It needs only the attachment and
+ * the network's name: no namespace, no prevResult and no podCIDR, because those can be gone or changed.
  */
 export const del: Verb = async (call) => {
   await detach(call);

@@ -55,7 +55,7 @@ function garbage(store: DiskStore, valid: readonly Attachment[] | undefined): At
     .flatMap(({ attachment, isBeingAdded }) => (isBeingAdded || isValid(attachment) ? [] : attachment));
 }
 
-/** Carries out all steps; those that fail keep none of the others from it. @returns what failed. */
+/** Carries out all steps, even if some fail. @returns what failed. */
 async function goOn(steps: readonly (() => unknown)[]): Promise<unknown[]> {
   const problems: unknown[] = [];
   for (const step of steps) {

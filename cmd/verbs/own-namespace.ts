@@ -2,7 +2,9 @@ import { codes, Failure } from '../../conf/failure.ts';
 import { isOwnNamespace } from '../../netns/link/namespace.ts';
 import type { Environment } from '../cni/environment.ts';
 
-/** The host's network is no pod's, unless the caller says that he means it. @throws {Failure} code 8. */
+/**
+ * A pod must not use the host's network namespace, unless the caller explicitly allows it. @throws {Failure} code 8.
+ */
 export function rejectOwnNamespace(environment: Environment, path: string): void {
   const isOverridden = /^(?:1|true)$/i.test(environment['CNI_NETNS_OVERRIDE'] ?? '');
   if (isOverridden || !isOwnNamespace(path)) return;

@@ -22,7 +22,7 @@ export async function removeLeftOver(host: Host, living: () => readonly Footprin
 export interface Repaired {
   /** How many attachments are alive. */
   readonly attachments: number;
-  /** What was missing or altered, and is not any more: a sentence each. */
+  /** A sentence for each difference that was fixed. */
   readonly mended: readonly string[];
 }
 

@@ -108,7 +108,7 @@ export function requirePools(call: Call<Addressing>): Preference {
 /** The codes that STATUS may end with (CNI 1.1.0, "STATUS: Check plugin status"). */
 const ofStatus: readonly number[] = [codes.notAvailable, codes.limitedConnectivity];
 
-/** Whatever would fail an ADD makes the node not ready, and says why in the words of that ADD. */
+/** Everything that would fail an ADD makes the node not ready, with the error of that ADD. */
 export function asNotReady(error: unknown): Failure {
   if (!(error instanceof Failure) || ofStatus.includes(error.code)) throw error;
   return new Failure(codes.notAvailable, `not ready: ${error.message}`, {

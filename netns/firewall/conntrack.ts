@@ -21,15 +21,15 @@ function isTooOld(error: unknown): boolean {
   return error instanceof CommandError && /bad parameter/i.test(error.stderr);
 }
 
-/** Ends with 1 also when there was no entry to delete. */
+/** Exits with 1 if there was no entry to delete. */
 function isRefused(error: unknown): boolean {
   return error instanceof CommandError && error.outcome.kind === 'failed';
 }
 
 /**
- * Has the kernel forget the connections of addresses: the next packets of whoever used them are looked at anew, and
- * do not go on to where they no longer belong. conntrack looks through the kernel's whole table for each deletion: once
- * for all tells which addresses need any.
+ * Deletes the kernel's connection entries of addresses, so that later packets are evaluated again and do not go to an
+ * old destination. conntrack looks through the kernel's whole table for each deletion: once for all tells which
+ * addresses need any.
  *
  * @throws {Failure} code 11 past the deadline, 102 when conntrack cannot be started or fails.
  */

@@ -16,14 +16,14 @@ import { type Block, words } from './table.ts';
 export interface Egress {
   /** Those whose packets do; empty when none do. */
   readonly families: readonly FamilyName[];
-  /** Destinations, of all families, to which they never do. */
+  /** Destinations, of all families, for which packets keep the pod's address. */
   readonly exempt: readonly Cidr[];
 }
 
 /** Not routed in the Internet: RFC 1918, RFC 6598 (carrier-grade NAT), RFC 4193 (ULA). */
 const privateRanges = cidrs('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7');
 
-/** Multicast and broadcast: answers to these have no one address to come back to. */
+/** Multicast and broadcast: answers do not come back to one address. */
 const manyRanges = cidrs('224.0.0.0/4', '255.255.255.255/32', 'ff00::/8');
 
 /** Link-local addresses (RFC 3927; RFC 4291, 2.5.6), by family. */
@@ -46,7 +46,7 @@ function isMasqueraded(address: Address, { ipMasq }: EgressSettings): boolean {
 }
 
 /**
- * What a pod with these addresses gets.
+ * The egress settings of a pod with these addresses.
  *
  * @param direct destinations that see the pod's own address, beside multicast.
  */
@@ -88,7 +88,7 @@ export function egressChain({ families: due, exempt }: Egress): Block {
   return { kind: 'chain', name: `${egressPrefix}${digest.slice(0, 12)}`, header: '', rules };
 }
 
-/** The chains that packets of these pass when they leave, each once; none for those whose packets keep their source. */
+/** The egress chains of these footprints, without duplicates. Pods whose packets keep their source have none. */
 export function egressChains(plans: readonly Egress[]): Block[] {
   const chains = plans.filter(({ families: due }) => due.length > 0).map(egressChain);
   return [...new Map(chains.map((chain) => [chain.name, chain])).values()];

@@ -82,7 +82,7 @@ function masqueraded({ hostEnd, addresses, egress }: Footprint): Element[] {
   }));
 }
 
-/** The elements of an attachment; what lets its packets pass comes before what checks them. */
+/** The elements of an attachment. Those that allow its packets come before those that check them. */
 export function elementsOf(footprint: Footprint): Element[] {
   const { hostEnd } = footprint;
   const hairpin = {
@@ -118,7 +118,7 @@ export function formatElement({ set, key, value }: Listed): string {
   return `${fields} : ${value[0] === 'jump' ? value.join(' ') : value.join(' . ')}`;
 }
 
-/** The element's place in the table: there is one element there, whatever it maps to. */
+/** The element's place in the table. A place has one element, whatever it maps to. */
 export function nameOf({ set, key }: Listed): string {
   return [set, ...key].join(' ');
 }

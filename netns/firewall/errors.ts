@@ -28,7 +28,7 @@ export function parseComplaints(stderr: string): Complaint[] {
   });
 }
 
-/** Whether nft said, of a command line, that what it names is not there. */
+/** Whether nft reported that what the command line names does not exist. */
 export function isAbsent(stderr: string): boolean {
   return /^Error: No such file or directory/m.test(stderr);
 }

@@ -12,7 +12,7 @@ export interface HostPort {
   readonly targetPort: number;
 }
 
-/** What an attachment has in our nftables table, and what connection tracking may know it by. */
+/** What an attachment has in our nftables table, and the addresses that connection tracking can know. */
 export interface Footprint {
   /** Name of its host end. */
   readonly hostEnd: string;
@@ -21,12 +21,12 @@ export interface Footprint {
   readonly addresses: readonly Address[];
   /** Which of its packets leave with the node's address. */
   readonly egress: Egress;
-  /** Whether it may send from its own addresses alone. */
+  /** Whether it can send only from its own addresses. */
   readonly guarded: boolean;
   readonly ports: readonly HostPort[];
 }
 
-/** Whether a pod cannot do without nft: then an ADD fails where there is none. */
+/** Whether a pod needs nft. If it does, an ADD without nft fails. */
 export function needsNft({ guarded, ports, egress }: Footprint): boolean {
   return guarded || ports.length > 0 || egress.families.length > 0;
 }

@@ -48,7 +48,7 @@ export interface Inspection {
 }
 
 /**
- * Compares the table with what attachments need there, by what was noted when they were added.
+ * Compares the table with what was noted for the attachments when they were added.
  *
  * @throws {Failure} as `listTable`.
  */

@@ -34,7 +34,7 @@ async function rejectTaken(run: Run, operation: string, elements: readonly Eleme
  *
  * @param uplinks the links of the default routes.
  * @param noted the footprints of all others that are alive, or being added: asked for only when the table is wrong.
- * @throws {PortInUse} code 101 for a host port that leads to another pod.
+ * @throws {PortInUse} code 101 if a host port leads to another pod.
  * @throws {Failure} as `apply`.
  */
 export async function install(

@@ -82,7 +82,7 @@ export function parseListing(text: string): Listing {
 }
 
 /**
- * The table as it is; nothing when there is none. Numbers are asked for, so that files of names change nothing.
+ * Lists the table; empty if it does not exist. nft prints numbers, so files with names have no influence.
  *
  * @param options more of nft's.
  * @throws {Failure} code 11 past the deadline, 102 when nft fails.

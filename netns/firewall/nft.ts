@@ -9,7 +9,7 @@ export interface Refusal extends Omit<Complaint, 'line'> {
   readonly operation: Operation;
 }
 
-/** A transaction that nft or the kernel refused: nothing of it was done. */
+/** A transaction that nft or the kernel rejected. Nothing of it was applied. */
 export class RefusedTransaction extends Failure {
   readonly refusals: readonly Refusal[];
 

@@ -5,8 +5,8 @@ import { planChain } from './table.ts';
 import { deleteElement, requireChain } from './transaction.ts';
 
 /**
- * Takes elements out of the table. What is not there is no error, nor is a missing table, nor one of another version; a
- * host port that leads to somebody else by now stays theirs.
+ * Takes elements out of the table. Missing elements, a missing table and a table of another version are not errors. A
+ * host port that now leads to another pod is kept.
  *
  * @returns whether the table follows our plan, as far as that was met.
  * @throws {Failure} code 11 past the deadline, 102 when nft fails.

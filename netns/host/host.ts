@@ -3,7 +3,7 @@ import { codes, errno, Failure, reason } from '../../conf/failure.ts';
 import type { Address, Family } from '../../conf/family.ts';
 import { readText } from '../../conf/text-file.ts';
 
-/** The kernel's own when nothing on the host says otherwise: Ethernet's. */
+/** The default of the kernel: Ethernet's MTU. */
 const defaultMtu = 1500;
 
 /** The least MTU of a link that carries IPv6 (RFC 8200, section 5), in bytes. */
@@ -69,7 +69,7 @@ export function linksWith({ value }: Address): string[] {
   return rows('/proc/net/if_inet6').flatMap((fields) => (fields[0] === digits ? (fields[5] ?? []) : []));
 }
 
-/** In bytes. /proc/sys is always that of our network namespace; /sys is that of whoever mounted it. */
+/** In bytes. /proc/sys always shows our network namespace; /sys shows the namespace of the process that mounted it. */
 export function mtuOf(device: string): number | undefined {
   return readNumber(`/proc/sys/net/ipv6/conf/${device}/mtu`) ?? readNumber(`/sys/class/net/${device}/mtu`);
 }
@@ -96,12 +96,12 @@ export function runsIPv6(mtu: number): boolean {
   return mtu >= leastIPv6Mtu && readText(ipv6Switch('all')) !== undefined;
 }
 
-/** Whether links that are made on the host begin without IPv6. */
+/** Whether new links on the host start without IPv6. */
 export function isIPv6OffByDefault(): boolean {
   return readNumber(ipv6Switch('default')) === 1;
 }
 
-/** Why pods cannot have a family; undefined when they can. */
+/** Why pods cannot have a family; undefined if they can. */
 export function unsupported(family: Family): Failure | undefined {
   const switched = { IPv4: undefined, IPv6: ipv6Switch('all') }[family.name];
   if (!switched || readNumber(switched) === 0) return undefined;
@@ -113,7 +113,7 @@ export function unsupported(family: Family): Failure | undefined {
   );
 }
 
-/** @throws {Failure} code 7 when pods cannot have a family that they are to have. */
+/** @throws {Failure} code 7 if pods cannot have a family that they need. */
 export function requireFamily(family: Family): void {
   const failure = unsupported(family);
   if (failure) throw failure;
@@ -174,7 +174,7 @@ function keepAdvertisedRoutes(write: WriteSetting): string[] {
 }
 
 /**
- * Has the host forward the packets of a family.
+ * Turns on forwarding for a family.
  *
  * @returns what was changed beyond that, for the operator.
  * @throws {Failure} code 102 when a switch cannot be written.

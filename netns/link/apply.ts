@@ -86,7 +86,7 @@ export interface Effects {
 }
 
 /**
- * Makes the veth pair and sets up the host's end. Should another's link have a name, the next one is tried.
+ * Creates the veth pair and sets up the host end. If another link has a name, it tries the next one.
  *
  * @returns the wiring that was applied.
  */
@@ -137,7 +137,7 @@ function isPairRefused(error: unknown): error is RefusedLine {
   return error instanceof RefusedLine && error.line.startsWith('link add') && error.answer.kind === 'exists';
 }
 
-/** A program that was never started has made nothing. */
+/** A program that was not started has not created anything. */
 function mayHaveActed(error: unknown): boolean {
   const cause = error instanceof Failure ? error.cause : undefined;
   return !(cause instanceof CommandError && ['missing', 'not started'].includes(cause.outcome.kind));
@@ -260,7 +260,7 @@ async function writeZeros(
 }
 
 /**
- * Removes the attachment's pair, with all addresses, routes and neighbours on it. No pair is no error.
+ * Removes the attachment's pair, with all addresses, routes and neighbours on it. A missing pair is not an error.
  *
  * @throws {Failure} code 11 when the kernel is busy, 102 when it refuses.
  */
@@ -279,13 +279,13 @@ async function deleteLink(run: Run, operation: string, name: string): Promise<vo
       `link delete dev ${name}`,
     ]);
   } catch (error) {
-    // The namespace, or another DEL, took it meanwhile.
+    // The namespace or another DEL removed it in the meantime.
     if (!(error instanceof RefusedLine) || error.answer.kind !== 'absent') throw error;
   }
 }
 
 /**
- * Removes every pair that carries one of these gateways and is none of these attachments'.
+ * Removes every pair that has one of these gateways and does not belong to these attachments.
  *
  * @throws {Failure} as `removePair`.
  */

@@ -147,7 +147,7 @@ function onLink(address: Address): ExpectedRoute {
  * Compares an attachment with what the kernel has.
  *
  * @param descriptor of the pod's network namespace.
- * @returns a sentence for each thing that is missing or wrong; none when all is as ADD left it.
+ * @returns a sentence for each difference; none if everything is as ADD left it.
  */
 export async function inspect(run: Run, descriptor: number, expected: Expectation): Promise<string[]> {
   const { attachment } = expected;

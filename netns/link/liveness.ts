@@ -9,11 +9,11 @@ export function linkExists(name: string): boolean {
 }
 
 /**
- * Whether an attachment is provably dead: its network namespace is gone, and so is its host end. Starts no
- * process. One whose namespace is not known is never provably dead.
+ * Whether an attachment is provably dead: its network namespace is gone, and so is its host end. Starts no process. An
+ * attachment whose namespace is not known is never provably dead.
  *
- * @param identity of the namespace, for an attachment without a host end: then nothing may hold it any more, wherever its
- *   path leads.
+ * @param identity of the namespace, for an attachment without a host end: then nothing may hold it any more, wherever
+ *   its path leads.
  */
 export function isProvablyDead(attachment: Attachment, netns: string, identity?: string): boolean {
   if (netns === '') return false;

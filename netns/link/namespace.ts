@@ -4,7 +4,7 @@ import { readText } from '../../conf/text-file.ts';
 
 const ownNamespace = '/proc/self/ns/net';
 
-/** Whether there is a namespace at this path. One that is no mount any more is a file like any other. */
+/** Whether there is a namespace at this path. After it is unmounted, the path is an ordinary file. */
 export function isNamespace(path: string): boolean {
   try {
     return statSync(path).dev === statSync(ownNamespace).dev;
@@ -69,7 +69,7 @@ export function isOwnNamespace(path: string): boolean {
   }
 }
 
-/** A namespace that stays while we hold it, whatever becomes of its path. */
+/** A namespace that exists while we hold it open, even if its path disappears. */
 export interface Namespace {
   readonly path: string;
   readonly descriptor: number;

@@ -4,7 +4,7 @@ import type { Attachment } from '../../ipam/store/store.ts';
 /** What every host end's name begins with. */
 export const hostEndPrefix = 'vethds';
 
-/** The names and MAC addresses of a veth pair, all from the attachment: whoever knows that finds them again. */
+/** The names and MAC addresses of a veth pair. All are derived from the attachment, so they can be found again. */
 export interface PairNames {
   readonly hostEnd: string;
   readonly hostMac: string;
@@ -19,9 +19,9 @@ function macFrom(digits: string): string {
 }
 
 /**
- * 36 bits of a hash are not all there is: should another's link have the first name, the next one is taken.
+ * 36 bits of a hash can collide. If another link has the first name, the next one is used.
  *
- * @param podMac that somebody asked for, in place of the hash's.
+ * @param podMac that was requested, instead of the derived one.
  */
 export function candidateNames(attachment: Attachment, podMac?: string): PairNames[] {
   const names = [0, 1, 2].map((attempt) => pairNames(attachment, attempt));

@@ -2,13 +2,13 @@ import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { reason } from '../../conf/failure.ts';
 import { UnnamedFile } from './unnamed-file.ts';
 
-/** A program to start. The only way from here to one is an argument list: there is no shell. */
+/** A program to start, with an argument list. There is no shell. */
 export interface Command {
   readonly program: string;
   readonly args: readonly string[];
   /** For its standard input. */
   readonly input?: string;
-  /** A file descriptor of ours that it gets as its descriptor 3. */
+  /** One of our file descriptors, which the program gets as descriptor 3. */
   readonly descriptor?: number;
   /** Replaces our environment. */
   readonly env?: NodeJS.ProcessEnv;
@@ -26,7 +26,7 @@ export interface Output {
 /** Starts a program and waits for it. Tests stand in for this one function. */
 export type Run = (command: Command) => Promise<Output>;
 
-/** A kernel or a firewall that is busy answers within this, or the runtime is told to try again. */
+/** The deadline of a program. After it, the error asks the runtime to try again. */
 export const defaultDeadline = 10_000;
 
 /** Why a program did not do its work. */
@@ -104,7 +104,7 @@ function runAlone(command: Command): Output {
   if (error?.code === 'ETIMEDOUT') {
     throw new CommandError(command, { kind: 'late', milliseconds: deadline }, output, error);
   }
-  // A program that ends before it has read all gives EPIPE; its status says why.
+  // A program that ends before it reads all input causes EPIPE; its status says why.
   const isStarted = result.status !== null || result.signal !== null;
   const outcome = error && !isStarted ? missingOr(error) : outcomeOf(result.status, result.signal);
   if (outcome) throw new CommandError(command, outcome, output, error);

@@ -14,7 +14,7 @@ export const packages: Readonly<Record<string, string>> = {
   conntrack: 'conntrack',
 };
 
-/** Where a program runs: on the host, or in the namespace behind this descriptor of ours. */
+/** Where a program runs: on the host, or in the namespace of this file descriptor. */
 export type Place = number | 'host';
 
 /** The same program inside a namespace; the descriptor is inherited, so no path is resolved again. */
@@ -49,7 +49,7 @@ const remedies = {
   other: 'see the text above, and the kernel log',
 } as const;
 
-/** What a program that did not even answer says about the operation. */
+/** The error for a program that gave no answer. */
 export function commandFailure(operation: string, error: unknown): Failure {
   if (!(error instanceof CommandError)) throw error;
   const { program } = error.command;

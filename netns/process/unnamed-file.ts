@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from '
 /** O_TMPFILE, for which node:fs has no word (open(2)): the file goes with the last who has it open. */
 const withoutName = 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR;
 
-/** The first of these that has such files: in memory, where there is one. */
+/** The first folder that supports such files: in memory, if possible. */
 const folders = ['/dev/shm', '/run', '/tmp'];
 
 function open([folder = '', ...others]: readonly string[]): number {
@@ -15,7 +15,7 @@ function open([folder = '', ...others]: readonly string[]): number {
   }
 }
 
-/** A file that has no name: nobody else opens it, and nothing of it stays when we are killed. */
+/** A file without a name: no other process can open it, and nothing is left if we are killed. */
 export class UnnamedFile {
   /** Of the open file, at its beginning. */
   readonly descriptor = open(folders);

@@ -63,7 +63,7 @@ function isBurst(told: number, { rate, burst }: Bucket): boolean {
   return !isTold || Math.abs(told - burst) <= 1 + 2 * microsecond * rate;
 }
 
-/** Whether a link is shaped as it was planned to be. @returns a sentence for what is wrong; none when nothing is. */
+/** Whether a link has the planned limits. @returns a sentence for each difference; none if there is none. */
 export function shapingProblems(limit: Limit, link: string, mtu: number, qdiscs: readonly Qdisc[]): string[] {
   const wanted = bucketOf(limit, mtu);
   const shaper = qdiscs.find(({ kind, root }) => kind === 'tbf' && root);

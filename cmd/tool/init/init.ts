@@ -60,7 +60,7 @@ export function conflistFor(wish: Wish, path: string): Conflist {
   return { text, ipFamilies: pools.map(({ family }) => family.name) };
 }
 
-/** Flags stand over the Node object, each as a whole. */
+/** A flag replaces the value of the Node object. */
 function nodeFacts(typed: Typed, host: ToolHost): NodeFacts {
   const [podCIDRs, nodeIPs] = [typed.list('pod-cidr'), typed.list('node-ip')];
   const { argument } = typed;
