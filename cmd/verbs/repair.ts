@@ -6,6 +6,7 @@ import { isMissing } from '../../netns/firewall/nft.ts';
 import { removeElements } from '../../netns/firewall/remove.ts';
 import { restore } from '../../netns/firewall/restore.ts';
 import { uplinks } from '../../netns/host/host.ts';
+import { hostEnds } from '../../netns/link/unknown.ts';
 import type { Host } from '../cni/call.ts';
 import { livingFootprints } from './notes.ts';
 
@@ -56,13 +57,14 @@ export async function repairAndTell(host: Host, dataDir: string): Promise<void> 
 
 /**
  * Repairs a table whose sets, maps, chains or rules are not as they were when it was last found right. That is one listing,
- * without elements, and costs the same for any number of pods.
+ * without elements, and costs the same for any number of pods. Where there is no host end there is nothing to guard yet.
  *
  * @throws {Failure} as `repairFirewall`; a missing nft is no error.
  */
 export async function keepFirewall(host: Host, dataDir: string): Promise<void> {
   try {
     await removeLeftOver(host, () => livingFootprints(host.registry.dataDirs(dataDir)));
+    if (hostEnds().length === 0) return;
     const blocks = await listBlocks(host.run, 'look at the firewall');
     if (blocks === undefined || blocks !== host.registry.recall('table')) await repairAndTell(host, dataDir);
   } catch (error) {

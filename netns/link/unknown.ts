@@ -4,7 +4,7 @@ import { readText } from '../../conf/text-file.ts';
 import { hostEndPrefix } from './naming.ts';
 
 /** The names of the host ends in our network namespace: every interface has its settings there. */
-function hostEnds(): string[] {
+export function hostEnds(): string[] {
   const folder = '/proc/sys/net/ipv4/conf';
   return readdirSync(folder).filter((name) => name.startsWith(hostEndPrefix));
 }
