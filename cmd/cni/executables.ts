@@ -10,7 +10,15 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** @param path folders with colons between them, as in PATH. */
+/** Where a command is. @param path folders with colons between them, as in PATH. */
+export function findOnPath(command: string, path: string): string | undefined {
+  return path
+    .split(':')
+    .map((folder) => `${folder}/${command}`)
+    .find(isExecutable);
+}
+
+/** @param path as `findOnPath`. */
 export function isOnPath(command: string, path: string): boolean {
-  return path.split(':').some((folder) => isExecutable(`${folder}/${command}`));
+  return findOnPath(command, path) !== undefined;
 }

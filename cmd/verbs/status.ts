@@ -12,6 +12,7 @@ import { isExecutable, isOnPath } from '../cni/executables.ts';
 import { requestedPools } from './addressing.ts';
 import { networkDns } from './dns.ts';
 import { keepFirewall } from './repair.ts';
+import { findOutdated } from './versions.ts';
 
 /** What every ADD starts. */
 const commands = ['ip', 'nsenter', 'tee'];
@@ -42,6 +43,12 @@ export function neededCommands(input: Input, configuration: Configuration): stri
 export function requireCommands(needed: readonly string[], environment: Environment): void {
   const missing = needed.filter((command) => !isOnPath(command, environment['PATH'] ?? ''));
   if (missing.length > 0) throw notReady(`missing commands: ${missing.join(', ')}`);
+}
+
+/** @throws {Failure} code 50 with the names of those that are too old. */
+async function requireVersions(needed: readonly string[], call: Call): Promise<void> {
+  const outdated = await findOutdated(call, needed, call.environment['PATH'] ?? '');
+  if (outdated.length > 0) throw notReady(outdated.map(({ sentence }) => sentence).join('; '));
 }
 
 function requireForwarding(pools: readonly Pool[]): void {
@@ -147,7 +154,9 @@ export const status: Verb = async (call) => {
   try {
     const fault = await tableFault(call);
     const { configuration } = call;
-    requireCommands(neededCommands(call.input, configuration), call.environment);
+    const needed = neededCommands(call.input, configuration);
+    requireCommands(needed, call.environment);
+    await requireVersions(needed, call);
     requireTable(fault, call);
     lookForLoopback(call);
     networkDns(configuration);

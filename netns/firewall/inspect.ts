@@ -1,3 +1,4 @@
+import { Failure } from '../../conf/failure.ts';
 import { CommandError, type Run } from '../process/exec.ts';
 import { commandFailure } from '../process/ip.ts';
 import { egressChains } from './egress.ts';
@@ -27,6 +28,17 @@ async function canonical(run: Run, operation: string, blocks: readonly Block[]):
     return parseListing((await run({ program: 'unshare', args, input, beside: true })).stdout);
   } catch (error) {
     throw error instanceof CommandError ? commandFailure(operation, error) : error;
+  }
+}
+
+/** Whether this nft and this kernel take all that pods share of the table. */
+export async function takesPlan(run: Run, operation: string): Promise<boolean> {
+  try {
+    await canonical(run, operation, base);
+    return true;
+  } catch (error) {
+    if (error instanceof Failure) return false;
+    throw error;
   }
 }
 

@@ -1,7 +1,14 @@
+import { join } from 'node:path';
 import test from 'ava';
 import { executable } from '../lab/cni.ts';
+import { nftFolder } from '../lab/nft-folder.ts';
+import { bringNftVersions } from '../lab/nft-versions.ts';
 import { openPatient, type PatientMachine } from '../lab/patient.ts';
 import { until } from '../lab/until.ts';
+
+const { supported, tooOld } = await bringNftVersions();
+
+const newestNft = join(nftFolder(supported.at(-1) ?? ''), 'nft');
 
 test.serial('doctor is content with a node that is well', async (t) => {
   await using patient = await openPatient();
@@ -568,6 +575,37 @@ faults.push(
     check: 'commands',
     found: /missing commands: tee, nft/,
     status: 2,
+  },
+  {
+    what: 'an nft that is too old',
+    plant: async (patient) => {
+      await patient.stub('nft', `exec ${join(nftFolder(tooOld), 'nft')} "$@"`);
+      await patient.stub('apt-get', 'rm -f "$(dirname "$0")"/nft');
+    },
+    check: 'commands',
+    found: /nftables 0\.[\d.]+ is older than 1\.0\.6/,
+    status: 2,
+  },
+  {
+    what: 'a table of a newer nft that crashes this one',
+    plant: async (patient) => {
+      await patient.stub('nft', `exec ${join(nftFolder(supported[0] ?? ''), 'nft')} "$@"`);
+      await patient.shell(`${newestNft} -f - <<'END'
+table inet harmless {
+  chain forward {
+  }
+}
+table inet foreign {
+  set links {
+    type ifname
+  }
+}
+END`);
+    },
+    check: 'foreign tables',
+    found: /nftables [\d.]+ crashes when it reads table inet foreign$/,
+    status: 2,
+    decision: `${newestNft} delete table inet foreign; ${newestNft} delete table inet harmless`,
   },
   {
     what: 'a kernel without veth pairs',

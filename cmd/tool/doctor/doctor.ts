@@ -24,6 +24,7 @@ import type { Check, Finding, Level, Patient } from './checks/check.ts';
 import { commands } from './checks/commands.ts';
 import { configuration } from './checks/configuration.ts';
 import { families } from './checks/families.ts';
+import { foreignTables } from './checks/foreign-tables.ts';
 import { forward } from './checks/forward.ts';
 import { forwarding } from './checks/forwarding.ts';
 import { ipv6 } from './checks/ipv6.ts';
@@ -46,6 +47,7 @@ const checks: readonly Check[] = [
   plugins,
   commands,
   kernel,
+  foreignTables,
   families,
   overlap,
   ipv6,

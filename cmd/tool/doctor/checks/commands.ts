@@ -1,7 +1,9 @@
 import { packages } from '../../../../netns/process/ip.ts';
+import { thisNode } from '../../../cni/call.ts';
 import { isOnPath } from '../../../cni/executables.ts';
 import { neededCommands } from '../../../verbs/status.ts';
-import { type Check, ok, type Patient } from './check.ts';
+import { findOutdated } from '../../../verbs/versions.ts';
+import { type Check, type Finding, ok, type Patient } from './check.ts';
 
 /** What installs a package, on the distributions that have each. */
 const installers = [
@@ -22,23 +24,36 @@ export function neededBy({ plugin, configuration }: Patient): string[] {
   return plugin && configuration ? neededCommands(plugin, configuration) : [];
 }
 
+function broken(found: string, programs: readonly string[], path: string, advice: string): Finding {
+  const names = [...new Set(programs.flatMap((command) => packages[command] ?? []))].join(' ');
+  const [, install] = installers.find(([program]) => isOnPath(program, path)) ?? [];
+  return {
+    level: 'broken',
+    found,
+    ...(install && names !== '' && { remedy: [`${install} ${names}`] }),
+    advice: `${advice}; Debian has them in: ${names}`,
+  };
+}
+
 export const commands: Check = {
   name: 'commands',
-  run: (patient) => {
+  run: async (patient) => {
     const path = pathOf(patient);
     const needed = neededBy(patient);
     if (needed.length === 0) return [];
     const missing = needed.filter((command) => !isOnPath(command, path));
-    if (missing.length === 0) return [ok(`${needed.join(', ')} on the PATH`)];
-    const names = [...new Set(missing.map((command) => packages[command] ?? command))].join(' ');
-    const [, install] = installers.find(([program]) => isOnPath(program, path)) ?? [];
-    return [
-      {
-        level: 'broken',
-        found: `missing commands: ${missing.join(', ')}`,
-        ...(install && { remedy: [`${install} ${names}`] }),
-        advice: `they must be on the PATH of the container runtime; Debian has them in: ${names}`,
-      },
-    ];
+    if (missing.length > 0) {
+      const advice = 'they must be on the PATH of the container runtime';
+      return [broken(`missing commands: ${missing.join(', ')}`, missing, path, advice)];
+    }
+    const outdated = await findOutdated(
+      thisNode(patient.run, () => {}),
+      needed,
+      path,
+    );
+    if (outdated.length === 0) return [ok(`${needed.join(', ')} on the PATH`)];
+    const programs = outdated.map(({ program }) => program);
+    const advice = 'a release of the distribution that is newer has what pods need';
+    return [broken(outdated.map(({ sentence }) => sentence).join('; '), programs, path, advice)];
   },
 };

@@ -9,10 +9,10 @@ interface Feature {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  readonly input?: string;
   readonly modules: readonly string[];
 }
 
+/** As an argument: an old nft, which another check names, opens its input by a path that a socket does not have. */
 const nftProbe = `add table inet probe
 add chain inet probe nat { type nat hook postrouting priority 100; }
 add rule inet probe nat meta nfproto { ipv4, ipv6 } fib daddr type != local masquerade fully-random
@@ -28,18 +28,13 @@ const features: readonly Feature[] = [
   {
     name: 'nftables with NAT',
     command: 'nft',
-    args: ['-f', '-'],
-    input: nftProbe,
+    args: [nftProbe],
     modules: ['nf_tables', 'nft_chain_nat', 'nft_masq', 'nft_fib_inet'],
   },
 ];
 
-function inNewNamespace({ command, args, input }: Feature): Command {
-  return {
-    program: 'unshare',
-    args: ['--net', '--', command, ...args],
-    ...(input !== undefined && { input }),
-  };
+function inNewNamespace({ command, args }: Feature): Command {
+  return { program: 'unshare', args: ['--net', '--', command, ...args] };
 }
 
 async function tryOut(feature: Feature, { run }: Patient): Promise<Finding> {
