@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -14,7 +15,8 @@ const cache = join(import.meta.dirname, '../../dist/roots');
  */
 export async function minimalRoot(packages: readonly string[]): Promise<string> {
   const { suite: name } = await machineRelease();
-  const key = [name, ...packages].join('+');
+  const digest = createHash('sha256').update(packages.join()).digest('hex').slice(0, 12);
+  const key = `${name}-${digest}`;
   await mkdir(cache, { recursive: true });
   if (!(await readdir(cache)).includes(key)) await build(name, packages, join(cache, key));
   return join(cache, key);
