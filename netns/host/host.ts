@@ -1,7 +1,7 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { codes, errno, Failure, reason } from '../../conf/failure.ts';
 import type { Address, Family } from '../../conf/family.ts';
-import { readText } from '../../conf/text-file.ts';
+import { readNumber, readRows, readText } from '../../conf/text-file.ts';
 
 /** The default of the kernel: Ethernet's MTU. */
 const defaultMtu = 1500;
@@ -15,14 +15,9 @@ const routeFromAdvertisement = 0x40000;
 
 const nowhere = '0'.repeat(32);
 
-function readNumber(path: string): number | undefined {
-  const text = readText(path)?.trim();
-  return text ? Number(text) : undefined;
-}
-
-function rows(path: string): string[][] {
-  const lines = (readText(path) ?? '').split('\n');
-  return lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields.length > 1);
+/** The interfaces of our network namespace: each has its settings there. */
+export function interfaces(): string[] {
+  return readdirSync('/proc/sys/net/ipv4/conf').filter((name) => !['all', 'default', 'lo'].includes(name));
 }
 
 interface IPv6Route {
@@ -38,7 +33,7 @@ interface IPv6Route {
  *     000…000 00 000…000 00 fe80…01 00000400 00000001 00000000 00450003 eth0
  */
 function ipv6Routes(): IPv6Route[] {
-  return rows('/proc/net/ipv6_route')
+  return readRows('/proc/net/ipv6_route')
     .map((fields) => ({ fields, flags: Number.parseInt(fields[8] ?? '0', 16), device: fields[9] ?? '' }))
     .filter(({ flags, device }) => (flags & routeUp) !== 0 && device !== 'lo')
     .map(({ fields, flags, device }) => ({
@@ -54,7 +49,7 @@ function ipv6Routes(): IPv6Route[] {
  *     eth0  00000000  010200C0  0003  0 0 0  00000000  0 0 0
  */
 function ipv4DefaultDevices(): string[] {
-  return rows('/proc/net/route')
+  return readRows('/proc/net/route')
     .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
     .map(([device = '']) => device);
 }
@@ -66,7 +61,7 @@ function ipv4DefaultDevices(): string[] {
  */
 export function linksWith({ value }: Address): string[] {
   const digits = value.toString(16).padStart(32, '0');
-  return rows('/proc/net/if_inet6').flatMap((fields) => (fields[0] === digits ? (fields[5] ?? []) : []));
+  return readRows('/proc/net/if_inet6').flatMap((fields) => (fields[0] === digits ? (fields[5] ?? []) : []));
 }
 
 /** In bytes. /proc/sys always shows our network namespace; /sys shows the namespace of the process that mounted it. */

@@ -1,12 +1,11 @@
-import { readdirSync } from 'node:fs';
 import { families } from '../../conf/family.ts';
-import { readText } from '../../conf/text-file.ts';
+import { readRows } from '../../conf/text-file.ts';
+import { interfaces } from '../host/host.ts';
 import { hostEndPrefix } from './naming.ts';
 
-/** The names of the host ends in our network namespace: every interface has its settings there. */
+/** The names of the host ends in our network namespace. */
 export function hostEnds(): string[] {
-  const folder = '/proc/sys/net/ipv4/conf';
-  return readdirSync(folder).filter((name) => name.startsWith(hostEndPrefix));
+  return interfaces().filter((name) => name.startsWith(hostEndPrefix));
 }
 
 /** Host ends that are named for none of these attachments. @param digests of attachments (digestOf). */
@@ -24,11 +23,10 @@ export function hostEndsBut(digests: readonly string[]): string[] {
  */
 export function routedBy(links: readonly string[]): ReadonlySet<string> {
   const wanted = new Set(links);
-  const rows = (path: string) => (readText(path) ?? '').split('\n').map((line) => line.trim().split(/\s+/));
-  const ipv4 = rows('/proc/net/route')
+  const ipv4 = readRows('/proc/net/route')
     .filter(([link = '', , , , , , , mask]) => wanted.has(link) && mask === 'FFFFFFFF')
     .map(([, destination = '']) => BigInt(`0x${destination.replace(/(..)(..)(..)(..)/, '$4$3$2$1')}`));
-  const ipv6 = rows('/proc/net/ipv6_route')
+  const ipv6 = readRows('/proc/net/ipv6_route')
     .filter((fields) => wanted.has(fields[9] ?? '') && fields[1] === '80')
     .map(([destination]) => BigInt(`0x${destination}`));
   const found = { IPv4: ipv4, IPv6: ipv6 };

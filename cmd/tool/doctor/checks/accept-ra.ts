@@ -1,8 +1,8 @@
 import { IPv6 } from '../../../../conf/family.ts';
+import { readNumber } from '../../../../conf/text-file.ts';
 import { isForwarding } from '../../../../netns/host/host.ts';
 import { type Check, type Finding, ok, setting } from './check.ts';
 import { type HostRoute, hostRoutes, isDefault } from './network.ts';
-import { readNumber } from './proc.ts';
 
 function acceptRaOf(device: string): string {
   return `/proc/sys/net/ipv6/conf/${device}/accept_ra`;

@@ -1,6 +1,7 @@
+import { interfaces } from '../../../../netns/host/host.ts';
 import { hostEndPrefix } from '../../../../netns/link/naming.ts';
 import { type Check, type Finding, ok, setting } from './check.ts';
-import { effective, interfaces } from './proc.ts';
+import { effective } from './proc.ts';
 
 /** Linux, ip-sysctl, arp_ignore: no reply at all. */
 const silent = 8;

@@ -1,9 +1,9 @@
 import { IPv4 } from '../../../../conf/family.ts';
-import { forwardingSwitch, isForwarding } from '../../../../netns/host/host.ts';
+import { readNumber } from '../../../../conf/text-file.ts';
+import { forwardingSwitch, interfaces, isForwarding } from '../../../../netns/host/host.ts';
 import { hostEndPrefix } from '../../../../netns/link/naming.ts';
 import { type Check, command, type Finding, ok, type Patient, setting } from './check.ts';
 import { defaultRoutes } from './network.ts';
-import { interfaces, readNumber } from './proc.ts';
 
 /** IPv4's own switch of a link, or of those that come, `default` (Linux, ip-sysctl). IPv6 has one for all. */
 function switchOf(link: string): string {
