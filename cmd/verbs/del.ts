@@ -1,5 +1,5 @@
 import type { Footprint } from '../../netns/firewall/footprint.ts';
-import type { Call, Verb } from '../cni/call.ts';
+import type { Call } from '../cni/call.ts';
 import { delegate, delegateOf } from '../cni/delegate.ts';
 import { type Removal, removeWhole } from './removal.ts';
 
@@ -22,7 +22,6 @@ export function removalOf<C>(call: Call<C>, hasLink: boolean, footprints: readon
  * DEL (CNI 1.1.0, "DEL: Remove container from network, or un-apply modifications"). It needs only the attachment and
  * the network's name: no namespace, no prevResult and no podCIDR, because those can be gone or changed.
  */
-export const del: Verb = async (call) => {
+export async function del<C>(call: Call<C>): Promise<undefined> {
   await detach(call);
-  return undefined;
-};
+}

@@ -8,7 +8,7 @@ import { decodeResult, encodeResult } from '../cni/result.ts';
 import { undo } from './add.ts';
 import { confirm, lease } from './addressing.ts';
 import { altered, checkLeases } from './check.ts';
-import { detach } from './del.ts';
+import { del, detach } from './del.ts';
 import { networkDns } from './dns.ts';
 import { collect } from './gc.ts';
 import { asNotReady, requirePools } from './status.ts';
@@ -50,11 +50,6 @@ const add: IpamVerb = async (call) => {
     await undo(call, progress);
     throw error;
   }
-};
-
-const del: IpamVerb = async (call) => {
-  await detach(call);
-  return undefined;
 };
 
 const check: IpamVerb = async (call) => {

@@ -4,7 +4,7 @@ import { commandFailure } from '../process/ip.ts';
 import { egressChains } from './egress.ts';
 import { elementsOf, nameOf } from './elements.ts';
 import type { Footprint } from './footprint.ts';
-import { digestOf, type Listing, listTable, parseListing, valuesOf } from './listing.ts';
+import { digestOf, type Listing, listTable, mappedTo, parseListing, valuesOf } from './listing.ts';
 import { type Block, base, tableName } from './table.ts';
 import { addTable, declare, formatTransaction } from './transaction.ts';
 
@@ -13,7 +13,7 @@ const inTable = `in nftables table ${tableName}`;
 function missingElements(listing: Listing, footprint: Footprint): string[] {
   const values = valuesOf(listing);
   return elementsOf(footprint)
-    .filter((element) => values.get(nameOf(element)) !== (element.value ?? []).join(' '))
+    .filter((element) => values.get(nameOf(element)) !== mappedTo(element))
     .map(({ meaning }) => `the ${meaning} is missing ${inTable}`);
 }
 

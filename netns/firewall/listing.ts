@@ -120,7 +120,12 @@ function isAbsence({ outcome, stderr }: CommandError): boolean {
   return outcome.kind === 'failed' && isAbsent(stderr);
 }
 
+/** What an element maps to, as one text; empty for one of a set. */
+export function mappedTo({ value = [] }: Listed): string {
+  return value.join(' ');
+}
+
 /** What the keys of a listing map to, by the names of their elements. */
 export function valuesOf({ elements }: Listing): ReadonlyMap<string, string> {
-  return new Map(elements.map((element) => [nameOf(element), (element.value ?? []).join(' ')]));
+  return new Map(elements.map((element) => [nameOf(element), mappedTo(element)]));
 }

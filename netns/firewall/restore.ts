@@ -9,7 +9,7 @@ import {
   withoutDuplicates,
 } from './elements.ts';
 import type { Footprint } from './footprint.ts';
-import { type Listing, listTable, nothingListed, valuesOf } from './listing.ts';
+import { type Listing, listTable, mappedTo, nothingListed, valuesOf } from './listing.ts';
 import { apply, attempt } from './nft.ts';
 import { PortInUse } from './port-in-use.ts';
 import { removeElements } from './remove.ts';
@@ -40,7 +40,7 @@ function complete(
   const before = valuesOf(listing);
   const isOther = (element: Element) => {
     const value = before.get(nameOf(element));
-    return value !== undefined && value !== (element.value ?? []).join(' ');
+    return value !== undefined && value !== mappedTo(element);
   };
   const elements = [...uplinkElements(uplinks), ...withoutDuplicates(footprints.flatMap(elementsOf))];
   return [
