@@ -39,17 +39,14 @@ export async function startContainerd(machine: Machine, cni: CniSection = {}): P
 export const snapshotter = 'native';
 
 /**
+ * CRI's part of a configuration, for namespaces on one machine.
+ *
  * `restrict_oom_score_adj`: without CAP_SYS_RESOURCE no sandbox may have the score that Kubernetes gives it.
  * `disable_cgroup`: no limits, so no cgroup controllers are needed, which a container's cgroup often lacks.
  */
-function configuration(folder: string, socket: string, cni: CniSection): string {
+export function criSection(snapshotter: string, cni: CniSection): string {
   const cniLines = Object.entries(cni).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
-  return `version = 2
-root = "${folder}/root"
-state = "${folder}/state"
-[grpc]
-address = "${socket}"
-[plugins."io.containerd.grpc.v1.cri"]
+  return `[plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "${imageName}"
 restrict_oom_score_adj = true
 disable_cgroup = true
@@ -59,4 +56,13 @@ snapshotter = "${snapshotter}"
 [plugins."io.containerd.grpc.v1.cri".cni]
 ${cniLines.join('\n')}
 `;
+}
+
+function configuration(folder: string, socket: string, cni: CniSection): string {
+  return `version = 2
+root = "${folder}/root"
+state = "${folder}/state"
+[grpc]
+address = "${socket}"
+${criSection(snapshotter, cni)}`;
 }

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { imageName, writeImage } from '../../lab/image.ts';
+import { criSection } from '../../lab/containerd.ts';
+import { writeImage } from '../../lab/image.ts';
 import { until } from '../../lab/until.ts';
 import { type Family, pair, plans, starting } from './addresses.ts';
 import { type ControlPlane, proxy } from './control-plane.ts';
@@ -60,18 +61,7 @@ async function snapshotterFor(host: Host): Promise<'overlayfs' | 'native'> {
 function containerdConfig(folder: string, snapshotter: string): string {
   return `version = 2
 root = "${folder}/containerd"
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "${imageName}"
-restrict_oom_score_adj = true
-disable_cgroup = true
-disable_apparmor = true
-[plugins."io.containerd.grpc.v1.cri".containerd]
-snapshotter = "${snapshotter}"
-[plugins."io.containerd.grpc.v1.cri".cni]
-bin_dir = "/opt/cni/bin"
-conf_dir = "/etc/cni/net.d"
-ip_pref = "cni"
-`;
+${criSection(snapshotter, { bin_dir: '/opt/cni/bin', conf_dir: '/etc/cni/net.d', ip_pref: 'cni' })}`;
 }
 
 /** Starts kubelet: the node registers itself. */
